@@ -243,8 +243,7 @@ firn_block_cache_create(struct firn_os *os, size_t budget_bytes, struct firn_blo
     *out = NULL;
     struct plan plan = plan_of(budget_bytes);
     struct firn_os_pages pages;
-    int rc;
-    FIRN_TRY(firn_os_pages_map(os, plan.size, &pages, err));
+    FIRN_TRY_RETURN(firn_os_pages_map(os, plan.size, &pages, err));
     struct firn_block_cache *cache = (void *)pages.data;
     cache->os = os;
     cache->budget_bytes = budget_bytes;
@@ -261,8 +260,7 @@ firn_block_cache_create(struct firn_os *os, size_t budget_bytes, struct firn_blo
     }
     cache_pool_init(os, &cache->pool);
     *out = cache;
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 static bool
@@ -462,14 +460,12 @@ read_block(const struct request *request, struct firn_block_cache_scratch *scrat
         if (firn_buf_set_size(&scratch->stored, (size_t)span) != FIRN_OK) {
             return firn_error_no_memory(err, "a block");
         }
-        FIRN_TRY(firn_block_reader_read_span(request->reader, ref->offset, (size_t)span,
-                                             scratch->stored.data, err));
+        FIRN_TRY_RETURN(firn_block_reader_read_span(request->reader, ref->offset, (size_t)span,
+                                                    scratch->stored.data, err));
         stored = scratch->stored.data;
     }
-    rc = firn_block_reader_decode(request->reader, ref, stored, scratch->compress, &scratch->raw,
-                                  out, err);
-out:
-    return rc;
+    return firn_block_reader_decode(request->reader, ref, stored, scratch->compress, &scratch->raw,
+                                    out, err);
 }
 
 static int

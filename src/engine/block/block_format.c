@@ -126,8 +126,7 @@ firn_block_format_decode_header(const uint8_t bytes[FIRN_BLOCK_FORMAT_HEADER_SIZ
                                 enum firn_block_file_kind kind, const char *path,
                                 struct firn_block_file_id *out_id, firn_error *err)
 {
-    int rc;
-    FIRN_TRY(decode_edge(bytes, header_magic, "header", kind, path, err));
+    FIRN_TRY_RETURN(decode_edge(bytes, header_magic, "header", kind, path, err));
     uint32_t flags = firn_load_le32(bytes + 32);
     uint32_t tag_size = firn_load_le32(bytes + 36);
     if (tag_size != 0 || !firn_bytes_are_zero(bytes + 40, 16)) {
@@ -143,8 +142,7 @@ firn_block_format_decode_header(const uint8_t bytes[FIRN_BLOCK_FORMAT_HEADER_SIZ
                               path, flags);
     }
     memcpy(out_id->bytes, bytes + 16, sizeof out_id->bytes);
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 void
@@ -168,8 +166,7 @@ firn_block_format_decode_footer(const uint8_t bytes[FIRN_BLOCK_FORMAT_FOOTER_SIZ
                                 enum firn_block_file_kind kind, const char *path,
                                 struct firn_block_format_footer *out, firn_error *err)
 {
-    int rc;
-    FIRN_TRY(decode_edge(bytes, footer_magic, "footer", kind, path, err));
+    FIRN_TRY_RETURN(decode_edge(bytes, footer_magic, "footer", kind, path, err));
     if (!firn_bytes_are_zero(bytes + 88, EDGE_CHECKSUM_AT - 88)) {
         return firn_error_set(err, FIRN_NEWER,
                               "'%s': the footer uses fields that this version cannot read", path);
@@ -180,8 +177,7 @@ firn_block_format_decode_footer(const uint8_t bytes[FIRN_BLOCK_FORMAT_FOOTER_SIZ
     out->toc_size = firn_load_le64(bytes + 40);
     out->file_size = firn_load_le64(bytes + 48);
     memcpy(out->toc_hash.bytes, bytes + 56, sizeof out->toc_hash.bytes);
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* ---- blocks ---- */

@@ -50,22 +50,19 @@ clear(struct firn_block_publisher *publisher, bool gone)
 static int
 publish(struct firn_block_publisher *publisher, firn_error *err)
 {
-    int rc = FIRN_OK;
     struct firn_os_file *files[FIRN_BLOCK_PUBLISHER_FILES_MAX];
     DCHECK(publisher->renamed == 0); /* (I1) */
     for (size_t i = 0; i < publisher->count; i++) {
         files[i] = publisher->files[i].file;
     }
-    FIRN_TRY(firn_os_file_sync_several(files, publisher->count, err));
+    FIRN_TRY_RETURN(firn_os_file_sync_several(files, publisher->count, err));
     for (size_t i = 0; i < publisher->count; i++) {
         const struct firn_block_publisher_file *file = &publisher->files[i];
-        FIRN_TRY(firn_os_rename(publisher->dir, file->temp_name, publisher->dir, file->name,
-                                FIRN_OS_RENAME_NO_REPLACE, err));
+        FIRN_TRY_RETURN(firn_os_rename(publisher->dir, file->temp_name, publisher->dir, file->name,
+                                       FIRN_OS_RENAME_NO_REPLACE, err));
         publisher->renamed++;
     }
-    FIRN_TRY(firn_os_dir_sync(publisher->dir, err));
-out:
-    return rc;
+    return firn_os_dir_sync(publisher->dir, err);
 }
 
 int

@@ -148,33 +148,31 @@ firn_block_reader_span(const struct firn_block_ref *ref)
 static int
 read_edges(struct firn_block_reader *reader, uint64_t size, firn_error *err)
 {
-    int rc;
     const char *path = firn_block_descriptor_path(reader->descriptor);
     struct firn_block_file_id id;
     struct firn_block_format_footer *footer = &reader->footer;
     uint8_t bytes[FIRN_BLOCK_FORMAT_HEADER_SIZE];
-    FIRN_TRY(firn_block_descriptor_read(reader->descriptor, 0, bytes, sizeof bytes, err));
-    FIRN_TRY(firn_block_format_decode_header(bytes, reader->kind, path, &id, err));
-    FIRN_TRY(firn_block_descriptor_read(reader->descriptor, size - FIRN_BLOCK_FORMAT_FOOTER_SIZE,
-                                        bytes, sizeof bytes, err));
-    FIRN_TRY(firn_block_format_decode_footer(bytes, reader->kind, path, footer, err));
+    FIRN_TRY_RETURN(firn_block_descriptor_read(reader->descriptor, 0, bytes, sizeof bytes, err));
+    FIRN_TRY_RETURN(firn_block_format_decode_header(bytes, reader->kind, path, &id, err));
+    FIRN_TRY_RETURN(firn_block_descriptor_read(
+        reader->descriptor, size - FIRN_BLOCK_FORMAT_FOOTER_SIZE, bytes, sizeof bytes, err));
+    FIRN_TRY_RETURN(firn_block_format_decode_footer(bytes, reader->kind, path, footer, err));
     if (memcmp(id.bytes, footer->id.bytes, sizeof id.bytes) != 0) {
-        FIRN_TRY(firn_error_set(err, FIRN_CORRUPT, "'%s': header and footer are of different files",
-                                path));
+        FIRN_TRY_RETURN(firn_error_set(err, FIRN_CORRUPT,
+                                       "'%s': header and footer are of different files", path));
     }
     uint64_t end = size - FIRN_BLOCK_FORMAT_FOOTER_SIZE;
     if (footer->file_size != size || footer->toc_offset < FIRN_BLOCK_FORMAT_HEADER_SIZE ||
         footer->toc_offset % FIRN_BLOCK_FORMAT_ALIGNMENT != 0 || footer->toc_offset > end ||
         footer->toc_size != end - footer->toc_offset) {
-        FIRN_TRY(firn_error_set(
+        FIRN_TRY_RETURN(firn_error_set(
             err, FIRN_CORRUPT,
             "'%s': the file has %llu bytes; its footer says %llu, with the "
             "table of contents at %llu, %llu long",
             path, (unsigned long long)size, (unsigned long long)footer->file_size,
             (unsigned long long)footer->toc_offset, (unsigned long long)footer->toc_size));
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* Hashes the table of contents as it is on disk. */
@@ -263,8 +261,7 @@ read_toc_counts(struct firn_block_reader *reader, size_t *out_section_count, fir
 {
     const struct firn_block_format_footer *footer = &reader->footer;
     uint8_t head[FIRN_BLOCK_FORMAT_TOC_HEADER_SIZE];
-    int rc;
-    FIRN_TRY(
+    FIRN_TRY_RETURN(
         firn_block_descriptor_read(reader->descriptor, footer->toc_offset, head, sizeof head, err));
     const char *path = firn_block_descriptor_path(reader->descriptor);
     reader->needs = firn_load_le32(head + 4);
@@ -290,8 +287,7 @@ read_toc_counts(struct firn_block_reader *reader, size_t *out_section_count, fir
                               (unsigned long long)footer->toc_offset);
     }
     *out_section_count = (size_t)section_count;
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 static int
@@ -323,19 +319,17 @@ static int
 open_file(struct firn_block_reader *reader, struct firn_block_descriptors *descriptors,
           struct firn_os_dir *dir, const char *name, firn_error *err)
 {
-    int rc;
     struct firn_os_stat stat;
-    FIRN_TRY(firn_block_descriptor_open(descriptors, dir, name, &stat, &reader->descriptor, err));
+    FIRN_TRY_RETURN(
+        firn_block_descriptor_open(descriptors, dir, name, &stat, &reader->descriptor, err));
     if (stat.size_bytes < FILE_SIZE_MIN) {
-        FIRN_TRY(firn_error_set(
+        FIRN_TRY_RETURN(firn_error_set(
             err, FIRN_CORRUPT, "'%s': %llu bytes are too few for a firn block file",
             firn_block_descriptor_path(reader->descriptor), (unsigned long long)stat.size_bytes));
     }
-    FIRN_TRY(read_edges(reader, stat.size_bytes, err));
-    FIRN_TRY(check_toc(reader, err));
-    FIRN_TRY(read_sections(reader, err));
-out:
-    return rc;
+    FIRN_TRY_RETURN(read_edges(reader, stat.size_bytes, err));
+    FIRN_TRY_RETURN(check_toc(reader, err));
+    return read_sections(reader, err);
 }
 
 /* ---- blocks ---- */
@@ -406,7 +400,6 @@ int
 firn_block_reader_read(struct firn_block_reader *reader, const struct firn_block_ref *ref,
                        struct firn_compress *context, struct firn_buf *out, firn_error *err)
 {
-    int rc;
     firn_buf_clear(out);
     if (!is_inside(reader, ref)) {
         return block_corrupt(reader, ref->offset, "it lies outside the body", err);
@@ -418,11 +411,9 @@ firn_block_reader_read(struct firn_block_reader *reader, const struct firn_block
     }
     uint8_t *bytes = out->data + ref->raw_size;
     struct firn_block_format_prefix prefix;
-    FIRN_TRY(firn_block_descriptor_read(reader->descriptor, ref->offset, bytes, span, err));
-    FIRN_TRY(check_block(reader, ref, bytes, &prefix, err));
-    rc = decode(reader, ref, bytes, prefix.codec, context, out, err);
-out:
-    return rc;
+    FIRN_TRY_RETURN(firn_block_descriptor_read(reader->descriptor, ref->offset, bytes, span, err));
+    FIRN_TRY_RETURN(check_block(reader, ref, bytes, &prefix, err));
+    return decode(reader, ref, bytes, prefix.codec, context, out, err);
 }
 
 int
@@ -430,7 +421,6 @@ firn_block_reader_read_stored(struct firn_block_reader *reader, const struct fir
                               struct firn_buf *buf, enum firn_codec *out_codec, firn_slice *out,
                               firn_error *err)
 {
-    int rc;
     struct firn_block_format_prefix prefix;
     if (!is_inside(reader, ref)) {
         return block_corrupt(reader, ref->offset, "it lies outside the body", err);
@@ -440,12 +430,12 @@ firn_block_reader_read_stored(struct firn_block_reader *reader, const struct fir
     if (firn_buf_set_size(buf, span) != FIRN_OK) {
         return firn_error_no_memory(err, "a block");
     }
-    FIRN_TRY(firn_block_descriptor_read(reader->descriptor, ref->offset, buf->data, span, err));
-    FIRN_TRY(check_block(reader, ref, buf->data, &prefix, err));
+    FIRN_TRY_RETURN(
+        firn_block_descriptor_read(reader->descriptor, ref->offset, buf->data, span, err));
+    FIRN_TRY_RETURN(check_block(reader, ref, buf->data, &prefix, err));
     *out_codec = (enum firn_codec)prefix.codec;
     *out = firn_bytes(buf->data + PREFIX_SIZE, ref->stored_size);
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 int
@@ -465,13 +455,12 @@ firn_block_reader_decode(struct firn_block_reader *reader, const struct firn_blo
                          const uint8_t *bytes, struct firn_compress *context,
                          struct firn_buf *buffer, firn_slice *out, firn_error *err)
 {
-    int rc;
     struct firn_block_format_prefix prefix;
     firn_slice stored = firn_bytes(bytes + PREFIX_SIZE, ref->stored_size);
     if (!is_inside(reader, ref)) {
         return block_corrupt(reader, ref->offset, "it lies outside the body", err);
     }
-    FIRN_TRY(check_block(reader, ref, bytes, &prefix, err));
+    FIRN_TRY_RETURN(check_block(reader, ref, bytes, &prefix, err));
     if (prefix.codec == FIRN_CODEC_NONE && ref->stored_size == ref->raw_size) {
         *out = stored;
         return FIRN_OK;
@@ -481,10 +470,9 @@ firn_block_reader_decode(struct firn_block_reader *reader, const struct firn_blo
     if (firn_buf_reserve(buffer, ref->raw_size) != FIRN_OK) {
         return firn_error_no_memory(err, "a block");
     }
-    FIRN_TRY(decode(reader, ref, bytes, prefix.codec, context, buffer, err));
+    FIRN_TRY_RETURN(decode(reader, ref, bytes, prefix.codec, context, buffer, err));
     *out = firn_buf_slice(buffer);
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* ---- the body as a whole ---- */

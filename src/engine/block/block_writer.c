@@ -159,18 +159,16 @@ firn_block_writer_add(struct firn_block_writer *writer, enum firn_codec codec, f
     }
     uint64_t offset;
     uint64_t size = firn_block_format_span((uint32_t)stored.size);
-    int rc;
-    FIRN_TRY(reserve(writer, size, &offset, err));
+    FIRN_TRY_RETURN(reserve(writer, size, &offset, err));
     uint8_t prefix[FIRN_BLOCK_FORMAT_PREFIX_SIZE];
     firn_block_format_encode_prefix(&writer->id, offset, codec, stored, raw_size, prefix);
     struct span span = {firn_bytes(prefix, sizeof prefix), stored, size};
-    rc = put(writer, offset, &span, err);
+    int rc = put(writer, offset, &span, err);
     release(writer, rc, err);
     if (rc == FIRN_OK) {
         DCHECK(offset >= FIRN_BLOCK_BODY_START);
         *out = (struct firn_block_ref){offset, (uint32_t)stored.size, raw_size};
     }
-out:
     return rc;
 }
 
@@ -321,19 +319,17 @@ check_name_is_free(struct firn_block_writer *writer, firn_error *err)
 static int
 start_file(struct firn_block_writer *writer, firn_error *err)
 {
-    int rc;
     struct firn_os *os = firn_os_dir_os(writer->dir);
-    FIRN_TRY(check_name_is_free(writer, err));
-    FIRN_TRY(firn_os_random(os, writer->id.bytes, sizeof writer->id.bytes, err));
-    FIRN_TRY(take_temp(writer, err));
+    FIRN_TRY_RETURN(check_name_is_free(writer, err));
+    FIRN_TRY_RETURN(firn_os_random(os, writer->id.bytes, sizeof writer->id.bytes, err));
+    FIRN_TRY_RETURN(take_temp(writer, err));
     uint64_t offset;
     uint8_t header[FIRN_BLOCK_FORMAT_HEADER_SIZE];
     firn_block_format_encode_header(writer->kind, &writer->id, header);
     struct span span = {firn_bytes(header, sizeof header), firn_bytes(NULL, 0), sizeof header};
-    FIRN_TRY(reserve(writer, sizeof header, &offset, err));
-    rc = put(writer, offset, &span, err);
+    FIRN_TRY_RETURN(reserve(writer, sizeof header, &offset, err));
+    int rc = put(writer, offset, &span, err);
     release(writer, rc, err);
-out:
     return rc;
 }
 
@@ -555,18 +551,15 @@ flush_body(struct firn_block_writer *writer, firn_error *err)
 static int
 append_toc(const struct firn_block_writer *writer, struct firn_buf *out)
 {
-    int rc;
     uint64_t chunk_count = firn_block_format_chunk_count(writer->end);
     DCHECK(chunk_count <= writer->chunk_hash_capacity); /* (I4) */
     DCHECK(writer->sections.size == writer->section_count * (size_t)FIRN_BLOCK_FORMAT_SECTION_SIZE);
-    FIRN_TRY(firn_buf_append_le32(out, writer->section_count));
-    FIRN_TRY(firn_buf_append_le32(out, writer->needs));
-    FIRN_TRY(firn_buf_append_le64(out, chunk_count));
-    FIRN_TRY(firn_buf_append_slice(out, firn_buf_slice(&writer->sections)));
-    FIRN_TRY(firn_buf_append(out, writer->chunk_hashes,
-                             (size_t)chunk_count * sizeof writer->chunk_hashes[0]));
-out:
-    return rc;
+    FIRN_TRY_RETURN(firn_buf_append_le32(out, writer->section_count));
+    FIRN_TRY_RETURN(firn_buf_append_le32(out, writer->needs));
+    FIRN_TRY_RETURN(firn_buf_append_le64(out, chunk_count));
+    FIRN_TRY_RETURN(firn_buf_append_slice(out, firn_buf_slice(&writer->sections)));
+    return firn_buf_append(out, writer->chunk_hashes,
+                           (size_t)chunk_count * sizeof writer->chunk_hashes[0]);
 }
 
 /* Writes table of contents and footer after the body. */
@@ -614,16 +607,14 @@ remove_temp(struct firn_block_writer *writer)
 static int
 publish(struct firn_block_writer *writer, firn_error *err)
 {
-    int rc;
-    FIRN_TRY(firn_os_rename(writer->dir, writer->temp_name, writer->dir, writer->name,
-                            FIRN_OS_RENAME_NO_REPLACE, err));
+    FIRN_TRY_RETURN(firn_os_rename(writer->dir, writer->temp_name, writer->dir, writer->name,
+                                   FIRN_OS_RENAME_NO_REPLACE, err));
     writer->has_temp = false;
-    rc = firn_os_dir_sync(writer->dir, err);
+    int rc = firn_os_dir_sync(writer->dir, err);
     if (rc != FIRN_OK) {
         int ignored = firn_os_remove_file(writer->dir, writer->name, NULL); /* (I3) */
         (void)ignored;
     }
-out:
     return rc;
 }
 

@@ -334,31 +334,28 @@ add_tuple(struct search *search, uint32_t row, firn_error *err)
 static int
 take(struct search *search, uint32_t row, uint64_t sequence, firn_error *err)
 {
-    int rc;
     struct firn_cell cell;
     enum firn_entry_kind kind;
-    FIRN_TRY(firn_column_keys_kind(&search->keys, row, &kind, err));
+    FIRN_TRY_RETURN(firn_column_keys_kind(&search->keys, row, &kind, err));
     *search->out = (struct firn_run_hit){kind, sequence};
     if (search->value == NULL || kind == FIRN_ENTRY_DELETE) {
         return FIRN_OK;
     }
     firn_buf_clear(search->value);
     if (kind == FIRN_ENTRY_MERGE) {
-        FIRN_TRY(
+        FIRN_TRY_RETURN(
             read_hidden(search, FIRN_COLUMN_OPERAND, FIRN_ENTRY_MERGE_HEAD_SIZE, row, &cell, err));
         return firn_buf_append_slice(search->value, cell.as.bytes) == FIRN_OK
                    ? FIRN_OK
                    : firn_error_no_memory(err, "a value");
     }
     if (kind == FIRN_ENTRY_EXPIRING) {
-        FIRN_TRY(read_hidden(search, FIRN_COLUMN_EXPIRES, 0, row, &cell, err));
+        FIRN_TRY_RETURN(read_hidden(search, FIRN_COLUMN_EXPIRES, 0, row, &cell, err));
         if (firn_buf_append_le64(search->value, cell.as.u64) != FIRN_OK) {
             return firn_error_no_memory(err, "a value");
         }
     }
-    rc = add_tuple(search, row, err);
-out:
-    return rc;
+    return add_tuple(search, row, err);
 }
 
 /* Walks the versions in the open group: FIRN_OK at a hit; FIRN_NOT_FOUND where they end, or with

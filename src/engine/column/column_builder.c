@@ -46,11 +46,10 @@ static int
 create_parts(struct firn_column_builder *builder, const struct firn_run_builder_options *options,
              firn_error *err)
 {
-    int rc;
-    FIRN_TRY(firn_column_layout_copy(options->layout, &builder->layout, err));
+    FIRN_TRY_RETURN(firn_column_layout_copy(options->layout, &builder->layout, err));
     const struct firn_column_layout *layout = &builder->layout.layout;
     builder->slot_count = firn_column_layout_slot_count(layout);
-    FIRN_TRY(firn_column_index_builder_init(&builder->index, layout, err));
+    FIRN_TRY_RETURN(firn_column_index_builder_init(&builder->index, layout, err));
     builder->row = firn_alloc_zeroed(builder->slot_count * sizeof builder->row[0]);
     builder->gathers = firn_alloc_zeroed(builder->slot_count * sizeof builder->gathers[0]);
     builder->chunks = firn_alloc_zeroed(builder->slot_count * sizeof builder->chunks[0]);
@@ -67,9 +66,7 @@ create_parts(struct firn_column_builder *builder, const struct firn_run_builder_
     builder->rows_max = options->group_rows != 0 && options->group_rows < FIRN_CHUNK_VALUES_MAX
                             ? options->group_rows
                             : FIRN_CHUNK_VALUES_MAX;
-    rc = firn_column_chunks_create(builder, options, &builder->makes, err);
-out:
-    return rc;
+    return firn_column_chunks_create(builder, options, &builder->makes, err);
 }
 
 int
@@ -156,11 +153,10 @@ clear_group(struct firn_column_builder *builder)
 static int
 close_group(struct firn_column_builder *builder, bool goes_on, firn_error *err)
 {
-    int rc = FIRN_OK;
     const struct firn_column_layout *layout = &builder->layout.layout;
     struct firn_run_summary *summary = &builder->output.summary;
     DCHECK(builder->rows > 0);
-    FIRN_TRY(firn_column_chunks_write(builder, err));
+    FIRN_TRY_RETURN(firn_column_chunks_write(builder, err));
     for (size_t slot = 0; slot < builder->slot_count; slot++) {
         if (slot < layout->count ||
             slot == firn_column_builder_hidden(builder, FIRN_COLUMN_OPERAND)) {
@@ -177,12 +173,12 @@ close_group(struct firn_column_builder *builder, bool goes_on, firn_error *err)
         .upper = firn_buf_slice(&builder->last_key),
         .rows_before = builder->closed_rows,
     };
-    FIRN_TRY(firn_column_index_builder_add(&builder->index, layout, &group, builder->chunks, err));
+    FIRN_TRY_RETURN(
+        firn_column_index_builder_add(&builder->index, layout, &group, builder->chunks, err));
     builder->closed_rows += builder->rows;
     builder->group_count++;
     clear_group(builder);
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* Begins a group, with a row of that key and sequence; goes_on: the one before ends with the key. */
@@ -407,16 +403,13 @@ firn_column_builder_add_cell(struct firn_column_builder *builder, size_t slot,
                              firn_error *err)
 {
     struct firn_cell placed = *cell;
-    int rc;
-    FIRN_TRY(place_cell(builder, slot, values, &placed, err));
+    FIRN_TRY_RETURN(place_cell(builder, slot, values, &placed, err));
     if (firn_column_gather_size(&placed) > FIRN_COLUMN_FORMAT_CELL_MAX) {
-        FIRN_TRY(add_large(builder, slot, &placed, err));
+        FIRN_TRY_RETURN(add_large(builder, slot, &placed, err));
     }
-    rc = firn_column_gather_add(&builder->gathers[slot], &placed, 1) == FIRN_OK
-             ? FIRN_OK
-             : firn_error_no_memory(err, "a row group");
-out:
-    return rc;
+    return firn_column_gather_add(&builder->gathers[slot], &placed, 1) == FIRN_OK
+               ? FIRN_OK
+               : firn_error_no_memory(err, "a row group");
 }
 
 /* What each row adds to the summary, and the filter. */
@@ -424,20 +417,18 @@ int
 firn_column_builder_note_row(struct firn_column_builder *builder, firn_slice key, uint64_t sequence,
                              bool is_new_key, firn_error *err)
 {
-    int rc = FIRN_OK;
     struct firn_run_summary *summary = &builder->output.summary;
     if (summary->entry_count == 0 && firn_run_summary_note_lower(summary, key) != FIRN_OK) {
         return firn_error_no_memory(err, "the bounds of a run");
     }
     if (is_new_key) {
-        FIRN_TRY(firn_run_output_note_key(&builder->output, firn_run_filter_hash(key), err));
+        FIRN_TRY_RETURN(firn_run_output_note_key(&builder->output, firn_run_filter_hash(key), err));
     }
     firn_run_summary_note_sequence(summary, sequence);
     note_sequence(builder, sequence);
     summary->entry_count++;
     builder->last_sequence = sequence;
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* Closes the group where the rows to come do not fit, and begins one where there is none. */
@@ -446,18 +437,16 @@ firn_column_builder_make_room(struct firn_column_builder *builder, firn_slice ke
                               uint64_t sequence, bool is_new_key, uint64_t cost, bool has_large,
                               firn_error *err)
 {
-    int rc = FIRN_OK;
     bool is_full = builder->rows == builder->rows_max || builder->has_large || has_large ||
                    builder->cost + cost > FIRN_COLUMN_FORMAT_GROUP_BYTES;
     bool goes_on = !is_new_key && builder->output.summary.entry_count > 0;
     if (builder->rows > 0 && is_full) {
-        FIRN_TRY(close_group(builder, goes_on, err));
+        FIRN_TRY_RETURN(close_group(builder, goes_on, err));
     }
     if (builder->rows == 0) {
-        FIRN_TRY(begin_group(builder, key, sequence, goes_on, err));
+        FIRN_TRY_RETURN(begin_group(builder, key, sequence, goes_on, err));
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* Adds the row that was taken apart. */
@@ -465,17 +454,17 @@ static int
 add_row(struct firn_column_builder *builder, const struct firn_entry *entry, bool is_new_key,
         firn_error *err)
 {
-    int rc;
     bool has_large;
     struct firn_run_summary *summary = &builder->output.summary;
     uint64_t cost = cost_of_row(builder, &has_large);
-    FIRN_TRY(firn_column_builder_make_room(builder, entry->key, entry->sequence, is_new_key, cost,
-                                           has_large, err));
+    FIRN_TRY_RETURN(firn_column_builder_make_room(builder, entry->key, entry->sequence, is_new_key,
+                                                  cost, has_large, err));
     for (size_t slot = 0; slot < builder->slot_count; slot++) {
-        FIRN_TRY(
+        FIRN_TRY_RETURN(
             firn_column_builder_add_cell(builder, slot, entry->values, &builder->row[slot], err));
     }
-    FIRN_TRY(firn_column_builder_note_row(builder, entry->key, entry->sequence, is_new_key, err));
+    FIRN_TRY_RETURN(
+        firn_column_builder_note_row(builder, entry->key, entry->sequence, is_new_key, err));
     if (firn_buf_assign(&builder->last_key, entry->key) != FIRN_OK) {
         return firn_error_no_memory(err, "a row group");
     }
@@ -485,8 +474,7 @@ add_row(struct firn_column_builder *builder, const struct firn_entry *entry, boo
     builder->is_plain &= is_new_key && entry->kind == FIRN_ENTRY_PUT;
     summary->tombstone_count += entry->kind == FIRN_ENTRY_DELETE;
     summary->has_heads |= firn_entry_head_size(entry->kind) > 0;
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* Reads the value that an entry refers to as a whole, and lets *out have it in its place. */
@@ -582,28 +570,25 @@ write_index(struct firn_column_builder *builder, firn_error *err)
 static int
 finish(struct firn_column_builder *builder, struct firn_run_summary *out, firn_error *err)
 {
-    int rc = FIRN_OK;
     struct firn_run_summary *summary = &builder->output.summary;
     if (builder->rows > 0) {
         if (firn_run_summary_note_last_key(summary, firn_buf_slice(&builder->last_key)) !=
             FIRN_OK) {
             return firn_error_no_memory(err, "the bounds of a run");
         }
-        FIRN_TRY(close_group(builder, false, err));
+        FIRN_TRY_RETURN(close_group(builder, false, err));
     }
     DCHECK(builder->closed_rows == summary->entry_count);
-    FIRN_TRY(firn_run_output_end_entries(&builder->output, err));
+    FIRN_TRY_RETURN(firn_run_output_end_entries(&builder->output, err));
     if (builder->filters.size > 0) {
-        FIRN_TRY(firn_run_output_add_section(&builder->output, FIRN_RUN_SECTION_FILTERS,
-                                             firn_buf_slice(&builder->filters), err));
+        FIRN_TRY_RETURN(firn_run_output_add_section(&builder->output, FIRN_RUN_SECTION_FILTERS,
+                                                    firn_buf_slice(&builder->filters), err));
     }
-    FIRN_TRY(write_index(builder, err));
-    rc = firn_run_output_finish(&builder->output,
-                                summary->has_references ? FIRN_COLUMN_FORMAT_VERSION
-                                                        : FIRN_COLUMN_FORMAT_VERSION_PLAIN,
-                                out, err);
-out:
-    return rc;
+    FIRN_TRY_RETURN(write_index(builder, err));
+    return firn_run_output_finish(&builder->output,
+                                  summary->has_references ? FIRN_COLUMN_FORMAT_VERSION
+                                                          : FIRN_COLUMN_FORMAT_VERSION_PLAIN,
+                                  out, err);
 }
 
 int
@@ -612,13 +597,11 @@ firn_column_builder_finish(struct firn_run_builder *base, struct firn_run_summar
 {
     struct firn_column_builder *builder = firn_column_builder_of(base);
     *out = (struct firn_run_summary){0};
-    int rc;
-    FIRN_TRY(firn_run_output_check_usable(&builder->output, err));
+    FIRN_TRY_RETURN(firn_run_output_check_usable(&builder->output, err));
     if (builder->output.summary.entry_count == 0 && builder->output.summary.range_count == 0) {
         return firn_error_set(err, FIRN_MISUSE, "a run that holds nothing is not written");
     }
-    rc = finish(builder, out, err);
+    int rc = finish(builder, out, err);
     builder->output.has_failed = rc != FIRN_OK;
-out:
     return rc;
 }

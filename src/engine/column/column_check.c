@@ -86,20 +86,17 @@ read_tagged(struct checking *checking, struct firn_column_slot *slot, struct fir
 {
     struct firn_value_file_reference reference = {.file = 0};
     firn_slice bytes = cell->as.bytes;
-    int rc;
     if (cell->kind == FIRN_PHYSICAL_BYTES && bytes.size > 0 &&
         bytes.data[0] == FIRN_COLUMN_FORMAT_TAG_REFERENCE) {
         bytes = firn_bytes(bytes.data + 1, bytes.size - 1);
         if (firn_value_cell_decode(bytes, &reference) &&
             reference.value_size <= FIRN_VALUE_FILE_CACHED_MAX) {
-            FIRN_TRY(firn_value_cell_read(checking->run->values, bytes, FIRN_BLOCK_CACHE_SCAN, NULL,
-                                          err));
+            FIRN_TRY_RETURN(firn_value_cell_read(checking->run->values, bytes,
+                                                 FIRN_BLOCK_CACHE_SCAN, NULL, err));
         }
         checking->check.untold_bytes += reference.value_size;
     }
-    rc = firn_column_values_untag(checking->run, slot, cell, err);
-out:
-    return rc;
+    return firn_column_values_untag(checking->run, slot, cell, err);
 }
 
 /* The values of the block that is decoded in the slot; those that lie in value files are read. */
@@ -163,7 +160,6 @@ static int
 check_chunk(struct checking *checking, struct firn_column_slot *slot,
             const struct firn_column_index_chunk *record, firn_error *err)
 {
-    int rc = FIRN_OK;
     struct counts counts = {0};
     const struct firn_chunk *chunk = &slot->pin.chunk;
     struct firn_column_shape shape =
@@ -171,13 +167,14 @@ check_chunk(struct checking *checking, struct firn_column_slot *slot,
     if (chunk->encoding != record->encoding || !is_whole(&record->bounds, shape.kind)) {
         return refuse("it is not encoded as the index says", err);
     }
-    FIRN_TRY(read_filter(checking, slot->number, err));
+    FIRN_TRY_RETURN(read_filter(checking, slot->number, err));
     for (size_t block = 0; block < firn_chunk_block_count(chunk); block++) {
         struct firn_chunk_bounds bounds;
         firn_chunk_block_bounds(chunk, block, &bounds);
         slot->block = SIZE_MAX;
-        FIRN_TRY(firn_chunk_read_block(chunk, block, NULL, &slot->scratch, &slot->values, err));
-        FIRN_TRY(check_values(checking, slot, &shape, &bounds, record, &counts, err));
+        FIRN_TRY_RETURN(
+            firn_chunk_read_block(chunk, block, NULL, &slot->scratch, &slot->values, err));
+        FIRN_TRY_RETURN(check_values(checking, slot, &shape, &bounds, record, &counts, err));
     }
     if (counts.nulls != record->bounds.null_count || counts.value_bytes != record->value_bytes) {
         return refuse("it has other nulls or bytes than the index says", err);
@@ -188,8 +185,7 @@ check_chunk(struct checking *checking, struct firn_column_slot *slot,
                     firn_column_layout_hidden(&checking->run->layout.layout, FIRN_COLUMN_OPERAND)
             ? counts.value_bytes
             : 0;
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* A value in pieces, whose locator is in raw. */
@@ -197,18 +193,17 @@ static int
 check_pieces(struct checking *checking, struct firn_column_slot *slot, const struct column *column,
              const struct firn_column_index_chunk *record, firn_error *err)
 {
-    int rc;
     struct firn_run_locator locator = {0};
     firn_slice raw = firn_buf_slice(&column->raw);
     if (record->has_references) {
-        FIRN_TRY(firn_column_read_pieces(checking->run, checking->group, slot->number, false,
-                                         FIRN_BLOCK_CACHE_SCAN, &slot->large, err));
+        FIRN_TRY_RETURN(firn_column_read_pieces(checking->run, checking->group, slot->number, false,
+                                                FIRN_BLOCK_CACHE_SCAN, &slot->large, err));
         checking->check.untold_bytes += slot->large.size;
     } else {
-        FIRN_TRY(firn_run_pieces_check_locator(raw, err));
+        FIRN_TRY_RETURN(firn_run_pieces_check_locator(raw, err));
         firn_run_pieces_locator(raw, &locator);
         checking->check.untold_bytes += locator.value_size;
-        FIRN_TRY(firn_run_pieces_read(checking->run->reader, raw, &slot->large, err));
+        FIRN_TRY_RETURN(firn_run_pieces_read(checking->run->reader, raw, &slot->large, err));
     }
     slot->is_constant = true;
     slot->constant =
@@ -221,8 +216,7 @@ check_pieces(struct checking *checking, struct firn_column_slot *slot, const str
         return refuse("a value in pieces is not as the index says", err);
     }
     checking->check.found.content_bytes += bytes;
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* Reads the chunk of a slot and opens it there. */
@@ -230,19 +224,16 @@ static int
 load(struct checking *checking, struct firn_column_slot *slot, struct column *column,
      const struct firn_column_index_chunk *record, firn_error *err)
 {
-    int rc;
     struct firn_column_shape shape =
         firn_column_layout_shape(&checking->run->layout.layout, slot->number);
-    FIRN_TRY(firn_block_reader_read(checking->run->reader, &record->ref, checking->check.compress,
-                                    &column->raw, err));
+    FIRN_TRY_RETURN(firn_block_reader_read(checking->run->reader, &record->ref,
+                                           checking->check.compress, &column->raw, err));
     if (record->encoding == FIRN_COLUMN_FORMAT_IN_PIECES) {
         return check_pieces(checking, slot, column, record, err);
     }
-    FIRN_TRY(firn_chunk_open(firn_buf_slice(&column->raw), shape.kind, shape.fixed_size, slot->rows,
-                             &slot->pin.chunk, err));
-    rc = check_chunk(checking, slot, record, err);
-out:
-    return rc;
+    FIRN_TRY_RETURN(firn_chunk_open(firn_buf_slice(&column->raw), shape.kind, shape.fixed_size,
+                                    slot->rows, &slot->pin.chunk, err));
+    return check_chunk(checking, slot, record, err);
 }
 
 /* Reports that a slot of the group cannot be read, or lies. */
@@ -308,11 +299,10 @@ is_null(const struct firn_cell *cell)
 static int
 check_kind(struct checking *checking, uint32_t row, enum firn_entry_kind kind, firn_error *err)
 {
-    int rc;
     struct firn_cell expires;
     struct firn_cell operand;
-    FIRN_TRY(firn_column_read_cell(checking->run, &checking->expires, row, &expires, err));
-    FIRN_TRY(firn_column_read_cell(checking->run, &checking->operand, row, &operand, err));
+    FIRN_TRY_RETURN(firn_column_read_cell(checking->run, &checking->expires, row, &expires, err));
+    FIRN_TRY_RETURN(firn_column_read_cell(checking->run, &checking->operand, row, &operand, err));
     if (is_null(&expires) == (kind == FIRN_ENTRY_EXPIRING) ||
         is_null(&operand) == (kind == FIRN_ENTRY_MERGE) ||
         (kind == FIRN_ENTRY_MERGE && operand.as.bytes.size < FIRN_ENTRY_MERGE_HEAD_SIZE)) {
@@ -324,8 +314,7 @@ check_kind(struct checking *checking, uint32_t row, enum firn_entry_kind kind, f
     struct firn_run_summary *found = &checking->check.found;
     found->tombstone_count += kind == FIRN_ENTRY_DELETE;
     found->has_heads |= firn_entry_head_size(kind) > 0;
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* The row whose key was made, against the one before and the filter. */
@@ -355,21 +344,19 @@ check_place(struct checking *checking, uint32_t row, uint64_t sequence, firn_err
 static int
 check_row(struct checking *checking, uint32_t row, uint64_t *out_sequence, firn_error *err)
 {
-    int rc;
     enum firn_entry_kind kind;
-    FIRN_TRY(firn_column_keys_key(&checking->keys, row, &checking->key, err));
-    FIRN_TRY(firn_column_keys_sequence(&checking->keys, row, out_sequence, err));
-    FIRN_TRY(firn_column_keys_kind(&checking->keys, row, &kind, err));
-    FIRN_TRY(check_place(checking, row, *out_sequence, err));
-    FIRN_TRY(check_kind(checking, row, kind, err));
+    FIRN_TRY_RETURN(firn_column_keys_key(&checking->keys, row, &checking->key, err));
+    FIRN_TRY_RETURN(firn_column_keys_sequence(&checking->keys, row, out_sequence, err));
+    FIRN_TRY_RETURN(firn_column_keys_kind(&checking->keys, row, &kind, err));
+    FIRN_TRY_RETURN(check_place(checking, row, *out_sequence, err));
+    FIRN_TRY_RETURN(check_kind(checking, row, kind, err));
     struct firn_buf key = checking->last_key;
     checking->last_key = checking->key;
     checking->key = key;
     checking->last_sequence = *out_sequence;
     checking->has_last = true;
     checking->check.found.entry_count++;
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* Decodes the block of a row in all columns that rows are judged by. */
@@ -389,15 +376,14 @@ decode(struct checking *checking, uint32_t row, firn_error *err)
 static int
 check_rows(struct checking *checking, firn_error *err)
 {
-    int rc = FIRN_OK;
     uint64_t min = UINT64_MAX;
     uint64_t max = 0;
     for (uint32_t row = 0; row < checking->info.rows; row++) {
         uint64_t sequence;
         if (row % FIRN_CHUNK_BLOCK == 0) {
-            FIRN_TRY(decode(checking, row, err));
+            FIRN_TRY_RETURN(decode(checking, row, err));
         }
-        FIRN_TRY(check_row(checking, row, &sequence, err));
+        FIRN_TRY_RETURN(check_row(checking, row, &sequence, err));
         min = sequence < min ? sequence : min;
         max = sequence > max ? sequence : max;
     }
@@ -408,8 +394,7 @@ check_rows(struct checking *checking, firn_error *err)
     bool is_first = found->sequence_min == 0 && found->sequence_max == 0;
     found->sequence_min = is_first || min < found->sequence_min ? min : found->sequence_min;
     found->sequence_max = max > found->sequence_max ? max : found->sequence_max;
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* ==== groups ==== */
@@ -418,24 +403,25 @@ out:
 static int
 check_key_columns(struct checking *checking, bool *out_are_good, firn_error *err)
 {
-    int rc = FIRN_OK;
     const struct firn_column_owned *layout = &checking->run->layout;
     size_t hidden = layout->layout.count;
     *out_are_good = true;
     for (size_t i = 0; i < layout->layout.key_count; i++) {
-        FIRN_TRY(check_slot(checking, layout->key_slots[i], &checking->keys.parts[i],
-                            &checking->parts[i], err));
+        FIRN_TRY_RETURN(check_slot(checking, layout->key_slots[i], &checking->keys.parts[i],
+                                   &checking->parts[i], err));
         *out_are_good &= checking->parts[i].is_good;
     }
-    FIRN_TRY(
+    FIRN_TRY_RETURN(
         check_slot(checking, hidden, &checking->keys.sequence, &checking->sequence_column, err));
-    FIRN_TRY(check_slot(checking, hidden + 1, &checking->keys.kind, &checking->kind_column, err));
-    FIRN_TRY(check_slot(checking, hidden + 2, &checking->expires, &checking->expires_column, err));
-    FIRN_TRY(check_slot(checking, hidden + 3, &checking->operand, &checking->operand_column, err));
+    FIRN_TRY_RETURN(
+        check_slot(checking, hidden + 1, &checking->keys.kind, &checking->kind_column, err));
+    FIRN_TRY_RETURN(
+        check_slot(checking, hidden + 2, &checking->expires, &checking->expires_column, err));
+    FIRN_TRY_RETURN(
+        check_slot(checking, hidden + 3, &checking->operand, &checking->operand_column, err));
     *out_are_good &= checking->sequence_column.is_good && checking->kind_column.is_good &&
                      checking->expires_column.is_good && checking->operand_column.is_good;
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 static int
@@ -511,24 +497,21 @@ check_filters(struct checking *checking, firn_error *err)
 static int
 check_parts(struct checking *checking, firn_error *err)
 {
-    int rc;
     const struct firn_column_run *run = checking->run;
-    FIRN_TRY(firn_run_check_init(&checking->check, err));
-    FIRN_TRY(check_index(checking, err));
-    FIRN_TRY(
+    FIRN_TRY_RETURN(firn_run_check_init(&checking->check, err));
+    FIRN_TRY_RETURN(check_index(checking, err));
+    FIRN_TRY_RETURN(
         firn_run_check_sections(&checking->check, &run->sections, FIRN_COLUMN_FORMAT_VERSION, err));
-    FIRN_TRY(check_filters(checking, err));
-    FIRN_TRY(check_groups(checking, err));
+    FIRN_TRY_RETURN(check_filters(checking, err));
+    FIRN_TRY_RETURN(check_groups(checking, err));
     firn_slice first_key = firn_bytes(NULL, 0);
     if (run->index.group_count > 0) {
         struct firn_column_index_group info;
         firn_column_index_group(&run->index, 0, &info);
         first_key = info.lower;
     }
-    rc = firn_run_check_end(&checking->check, &run->sections, &run->summary, first_key,
-                            firn_buf_slice(&checking->last_key), err);
-out:
-    return rc;
+    return firn_run_check_end(&checking->check, &run->sections, &run->summary, first_key,
+                              firn_buf_slice(&checking->last_key), err);
 }
 
 static void

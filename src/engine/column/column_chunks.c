@@ -120,7 +120,6 @@ make_values(struct worker *worker, size_t slot, struct made *out, firn_error *er
     const struct firn_column_builder *builder = worker->chunks->builder;
     struct firn_chunk_values values;
     struct firn_chunk chunk;
-    int rc;
     if (firn_column_gather_values(gather, &worker->slices, &values) != FIRN_OK) {
         return firn_error_no_memory(err, "a chunk");
     }
@@ -129,7 +128,7 @@ make_values(struct worker *worker, size_t slot, struct made *out, firn_error *er
         firn_column_values_cut(&worker->slices); /* for the bounds */
     }
     firn_buf_clear(&worker->chunk);
-    FIRN_TRY(firn_chunk_encode(&values, &worker->chunk, &out->record.bounds, err));
+    FIRN_TRY_RETURN(firn_chunk_encode(&values, &worker->chunk, &out->record.bounds, err));
     if (out->is_locator) {
         return FIRN_OK;
     }
@@ -138,23 +137,22 @@ make_values(struct worker *worker, size_t slot, struct made *out, firn_error *er
             return firn_error_no_memory(err, "a chunk");
         }
         firn_buf_clear(&worker->chunk);
-        FIRN_TRY(firn_chunk_encode(&values, &worker->chunk, NULL, err));
+        FIRN_TRY_RETURN(firn_chunk_encode(&values, &worker->chunk, NULL, err));
     }
     out->raw_size = worker->chunk.size;
-    FIRN_TRY(firn_chunk_open(firn_buf_slice(&worker->chunk), gather->shape.kind,
-                             gather->shape.fixed_size, builder->rows, &chunk, err));
+    FIRN_TRY_RETURN(firn_chunk_open(firn_buf_slice(&worker->chunk), gather->shape.kind,
+                                    gather->shape.fixed_size, builder->rows, &chunk, err));
     out->record.encoding = chunk.encoding;
     out->record.value_bytes = gather->value_bytes;
-    FIRN_TRY(firn_run_output_pack(&builder->output, worker->compress,
-                                  firn_buf_slice(&worker->chunk), &worker->stored, &out->codec,
-                                  err));
+    FIRN_TRY_RETURN(firn_run_output_pack(&builder->output, worker->compress,
+                                         firn_buf_slice(&worker->chunk), &worker->stored,
+                                         &out->codec, err));
     swap(&out->bytes, out->codec == FIRN_CODEC_NONE ? &worker->chunk : &worker->stored);
     if (wants_filter(builder, slot) && !out->record.has_references) {
-        FIRN_TRY(firn_column_filter_build(&values, out->bytes.size / 2, &worker->hashes,
-                                          &out->filter, err));
+        FIRN_TRY_RETURN(firn_column_filter_build(&values, out->bytes.size / 2, &worker->hashes,
+                                                 &out->filter, err));
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 static int
@@ -302,23 +300,21 @@ firn_column_chunks_write(struct firn_column_builder *builder, firn_error *err)
 {
     struct firn_column_chunks *chunks = builder->makes;
     bool is_helped = chunks->worker_count > 1;
-    int rc = FIRN_OK;
     DCHECK(builder->rows > 0 && chunks->builder == builder);
     if (is_helped) {
-        FIRN_TRY(make_all(chunks, err));
+        FIRN_TRY_RETURN(make_all(chunks, err));
     }
     for (size_t slot = 0; slot < builder->slot_count; slot++) { /* (I1) */
         struct made *made = &chunks->made[is_helped ? slot : 0];
         if (!is_helped) {
-            FIRN_TRY(make(&chunks->workers[0], slot, made, err));
+            FIRN_TRY_RETURN(make(&chunks->workers[0], slot, made, err));
         }
-        FIRN_TRY(write(builder, slot, made, err));
+        FIRN_TRY_RETURN(write(builder, slot, made, err));
         if (made->filter.size > 0) {
-            FIRN_TRY(write_filter(builder, slot, &made->filter, err));
+            FIRN_TRY_RETURN(write_filter(builder, slot, &made->filter, err));
         }
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* ---- making and destroying ---- */
@@ -327,7 +323,6 @@ static int
 create_parts(struct firn_column_chunks *chunks, firn_error *err)
 {
     size_t slots = chunks->worker_count > 1 ? chunks->builder->slot_count : 1;
-    int rc = FIRN_OK;
     chunks->workers = firn_alloc_zeroed(chunks->worker_count * sizeof chunks->workers[0]);
     chunks->made = firn_alloc_zeroed(slots * sizeof chunks->made[0]);
     chunks->turns = firn_alloc_zeroed(slots * sizeof chunks->turns[0]);
@@ -336,10 +331,9 @@ create_parts(struct firn_column_chunks *chunks, firn_error *err)
     }
     for (size_t i = 0; i < chunks->worker_count; i++) {
         chunks->workers[i].chunks = chunks;
-        FIRN_TRY(firn_compress_create(&chunks->workers[i].compress, err));
+        FIRN_TRY_RETURN(firn_compress_create(&chunks->workers[i].compress, err));
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 int

@@ -162,15 +162,13 @@ static int
 read_slot(struct cursor *cursor, struct firn_column_slot *slot, size_t number,
           struct firn_cell *out, firn_error *err)
 {
-    int rc;
-    FIRN_TRY(firn_column_read_open(cursor->run, cursor->keys.group, number, cursor->keys.use, slot,
-                                   err));
+    FIRN_TRY_RETURN(firn_column_read_open(cursor->run, cursor->keys.group, number, cursor->keys.use,
+                                          slot, err));
     if (cursor->is_walking && !slot->is_constant) {
-        FIRN_TRY(firn_column_read_block(cursor->run, slot, cursor->row / FIRN_CHUNK_BLOCK, err));
+        FIRN_TRY_RETURN(
+            firn_column_read_block(cursor->run, slot, cursor->row / FIRN_CHUNK_BLOCK, err));
     }
-    rc = firn_column_read_cell(cursor->run, slot, cursor->row, out, err);
-out:
-    return rc;
+    return firn_column_read_cell(cursor->run, slot, cursor->row, out, err);
 }
 
 /* The same of a hidden column that must have a value of so many bytes at least. */
@@ -213,7 +211,6 @@ add_tuple(struct cursor *cursor, firn_error *err)
 static int
 make_value(struct cursor *cursor, enum firn_entry_kind kind, firn_error *err)
 {
-    int rc = FIRN_OK;
     struct firn_cell cell;
     if (cursor->value.capacity > VALUE_KEPT_MAX) {
         firn_buf_deinit(&cursor->value);
@@ -223,13 +220,13 @@ make_value(struct cursor *cursor, enum firn_entry_kind kind, firn_error *err)
     case FIRN_ENTRY_DELETE:
         return FIRN_OK;
     case FIRN_ENTRY_MERGE:
-        FIRN_TRY(read_hidden(cursor, &cursor->operand, FIRN_COLUMN_OPERAND,
-                             FIRN_ENTRY_MERGE_HEAD_SIZE, &cell, err));
+        FIRN_TRY_RETURN(read_hidden(cursor, &cursor->operand, FIRN_COLUMN_OPERAND,
+                                    FIRN_ENTRY_MERGE_HEAD_SIZE, &cell, err));
         return firn_buf_append_slice(&cursor->value, cell.as.bytes) == FIRN_OK
                    ? FIRN_OK
                    : firn_error_no_memory(err, "a value");
     case FIRN_ENTRY_EXPIRING:
-        FIRN_TRY(read_hidden(cursor, &cursor->expires, FIRN_COLUMN_EXPIRES, 0, &cell, err));
+        FIRN_TRY_RETURN(read_hidden(cursor, &cursor->expires, FIRN_COLUMN_EXPIRES, 0, &cell, err));
         if (firn_buf_append_le64(&cursor->value, cell.as.u64) != FIRN_OK) {
             return firn_error_no_memory(err, "a value");
         }
@@ -237,9 +234,7 @@ make_value(struct cursor *cursor, enum firn_entry_kind kind, firn_error *err)
     default:
         break;
     }
-    rc = add_tuple(cursor, err);
-out:
-    return rc;
+    return add_tuple(cursor, err);
 }
 
 /* Shows a row of the group that is open. */
@@ -420,13 +415,11 @@ firn_column_cursor_prev(struct firn_run_cursor *base, firn_error *err)
 static int
 has_same_key(struct cursor *cursor, uint32_t row, bool *out, firn_error *err)
 {
-    int rc;
     DCHECK(row > 0);
-    FIRN_TRY(firn_column_keys_key(&cursor->keys, row - 1, &cursor->other, err));
-    FIRN_TRY(firn_column_keys_key(&cursor->keys, row, &cursor->last_key, err));
+    FIRN_TRY_RETURN(firn_column_keys_key(&cursor->keys, row - 1, &cursor->other, err));
+    FIRN_TRY_RETURN(firn_column_keys_key(&cursor->keys, row, &cursor->last_key, err));
     *out = firn_slice_equal(firn_buf_slice(&cursor->other), firn_buf_slice(&cursor->last_key));
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* In a group that is not plain: where the stretch from the cursor's row on ends, before row `end` of its
@@ -435,7 +428,6 @@ out:
 static int
 find_end(struct cursor *cursor, uint32_t end, uint32_t *out, firn_error *err)
 {
-    int rc = FIRN_OK;
     bool is_same = false;
     struct firn_column_keys *keys = &cursor->keys;
     uint32_t row = cursor->row;
@@ -444,18 +436,17 @@ find_end(struct cursor *cursor, uint32_t end, uint32_t *out, firn_error *err)
     if (row % FIRN_CHUNK_BLOCK == 0) {
         return FIRN_OK;
     }
-    FIRN_TRY(has_same_key(cursor, row, &is_same, err));
+    FIRN_TRY_RETURN(has_same_key(cursor, row, &is_same, err));
     while (!is_same && row + 1 < end) {
         enum firn_entry_kind kind;
-        FIRN_TRY(firn_column_keys_kind(keys, row, &kind, err));
-        FIRN_TRY(has_same_key(cursor, row + 1, &is_same, err));
+        FIRN_TRY_RETURN(firn_column_keys_kind(keys, row, &kind, err));
+        FIRN_TRY_RETURN(has_same_key(cursor, row + 1, &is_same, err));
         if (is_same || kind != FIRN_ENTRY_PUT) {
             break;
         }
         *out = ++row;
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* The first row in [low, high), whose block is decoded, with a key at or above limit. */
@@ -463,11 +454,10 @@ static int
 find_limit(struct cursor *cursor, firn_slice limit, uint32_t low, uint32_t high, uint32_t *out,
            firn_error *err)
 {
-    int rc = FIRN_OK;
     DCHECK(low <= high && high <= cursor->keys.info.rows);
     while (low < high) {
         uint32_t middle = low + (high - low) / 2;
-        FIRN_TRY(firn_column_keys_key(&cursor->keys, middle, &cursor->other, err));
+        FIRN_TRY_RETURN(firn_column_keys_key(&cursor->keys, middle, &cursor->other, err));
         if (firn_slice_compare(firn_buf_slice(&cursor->other), limit) < 0) {
             low = middle + 1;
         } else {
@@ -475,8 +465,7 @@ find_limit(struct cursor *cursor, firn_slice limit, uint32_t low, uint32_t high,
         }
     }
     *out = low;
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* Whether a value of the group lies outside of the chunks: in pieces, and it is alone then, or in a value file. */
@@ -500,16 +489,15 @@ has_large(const struct cursor *cursor)
 static int
 describe(struct cursor *cursor, uint32_t end, struct firn_run_batch *out, firn_error *err)
 {
-    int rc;
     uint64_t sequence;
     const struct firn_run_summary *summary = &cursor->run->summary;
     DCHECK(cursor->row < end && end <= cursor->keys.info.rows);
     DCHECK(summary->entry_count > 0); /* as the index says, with which it was compared */
-    FIRN_TRY(firn_column_keys_key(&cursor->keys, end - 1, &cursor->last_key, err));
+    FIRN_TRY_RETURN(firn_column_keys_key(&cursor->keys, end - 1, &cursor->last_key, err));
     uint64_t min = UINT64_MAX;
     uint64_t max = 0;
     for (uint32_t row = cursor->row; row < end; row++) {
-        FIRN_TRY(firn_column_keys_sequence(&cursor->keys, row, &sequence, err));
+        FIRN_TRY_RETURN(firn_column_keys_sequence(&cursor->keys, row, &sequence, err));
         min = sequence < min ? sequence : min;
         max = sequence > max ? sequence : max;
     }
@@ -519,8 +507,7 @@ describe(struct cursor *cursor, uint32_t end, struct firn_run_batch *out, firn_e
     out->sequence_min = min;
     out->sequence_max = max;
     out->last_key = firn_buf_slice(&cursor->last_key);
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 int
@@ -529,7 +516,6 @@ firn_column_cursor_batch(struct firn_run_cursor *base, const firn_slice *limit, 
 {
     struct cursor *cursor = cursor_of(base);
     struct firn_column_keys *keys = &cursor->keys;
-    int rc = FIRN_OK;
     *out = (struct firn_run_batch){.cursor = NULL};
     CHECK(base->is_valid);
     if (cursor->is_projected || has_large(cursor)) {
@@ -537,21 +523,20 @@ firn_column_cursor_batch(struct firn_run_cursor *base, const firn_slice *limit, 
     }
     uint32_t end = (cursor->row / FIRN_CHUNK_BLOCK + 1) * FIRN_CHUNK_BLOCK;
     end = end < keys->info.rows ? end : keys->info.rows;
-    FIRN_TRY(firn_column_keys_decode(keys, cursor->row, err));
+    FIRN_TRY_RETURN(firn_column_keys_decode(keys, cursor->row, err));
     if (!keys->info.is_plain) {
-        FIRN_TRY(find_end(cursor, end, &end, err));
+        FIRN_TRY_RETURN(find_end(cursor, end, &end, err));
     }
     if (end - cursor->row > max) {
         end = cursor->row + (uint32_t)max;
     }
     if (limit != NULL) {
-        FIRN_TRY(find_limit(cursor, firn_run_key(*limit), cursor->row, end, &end, err));
+        FIRN_TRY_RETURN(find_limit(cursor, firn_run_key(*limit), cursor->row, end, &end, err));
     }
     if (end > cursor->row) {
-        FIRN_TRY(describe(cursor, end, out, err));
+        FIRN_TRY_RETURN(describe(cursor, end, out, err));
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 const struct firn_column_run *
@@ -598,20 +583,18 @@ firn_column_cursor_values(struct firn_run_cursor *base, size_t number,
 {
     struct cursor *cursor = cursor_of(base);
     struct firn_column_slot *slot = find_slot(cursor, number);
-    int rc;
     DCHECK(base->is_valid);
     *out = (struct firn_chunk_values){.count = 0};
     *out_first = cursor->row % FIRN_CHUNK_BLOCK;
-    FIRN_TRY(firn_column_read_open(cursor->run, cursor->keys.group, number, cursor->keys.use, slot,
-                                   err));
+    FIRN_TRY_RETURN(firn_column_read_open(cursor->run, cursor->keys.group, number, cursor->keys.use,
+                                          slot, err));
     if (slot->is_constant) {
         *out_constant = slot->constant;
         return FIRN_OK;
     }
-    FIRN_TRY(firn_column_read_block(cursor->run, slot, cursor->row / FIRN_CHUNK_BLOCK, err));
+    FIRN_TRY_RETURN(firn_column_read_block(cursor->run, slot, cursor->row / FIRN_CHUNK_BLOCK, err));
     *out = slot->values;
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 int

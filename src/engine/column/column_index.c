@@ -596,9 +596,8 @@ firn_column_index_builder_encode(const struct firn_column_index_builder *builder
     size_t each = group_size(firn_column_layout_slot_count(layout));
     size_t head = HEADER_SIZE + layout->count * COLUMN_SIZE + key_ids_size(layout->key_count);
     DCHECK(builder->groups.size % each == 0);
-    int rc;
     firn_buf_clear(out);
-    FIRN_TRY(firn_buf_set_size(out, head));
+    FIRN_TRY_RETURN(firn_buf_set_size(out, head));
     memset(out->data, 0, head);
     firn_store_le32(out->data + 4, (uint32_t)(builder->groups.size / each));
     firn_store_le64(out->data + 8, entry_count);
@@ -612,8 +611,6 @@ firn_column_index_builder_encode(const struct firn_column_index_builder *builder
     for (size_t i = 0; i < layout->key_count; i++) {
         firn_store_le32(key + i * KEY_ID_SIZE, layout->key[i]);
     }
-    FIRN_TRY(firn_buf_append_slice(out, firn_buf_slice(&builder->groups)));
-    FIRN_TRY(firn_buf_append_slice(out, firn_buf_slice(&builder->rest)));
-out:
-    return rc;
+    FIRN_TRY_RETURN(firn_buf_append_slice(out, firn_buf_slice(&builder->groups)));
+    return firn_buf_append_slice(out, firn_buf_slice(&builder->rest));
 }

@@ -131,50 +131,46 @@ static int
 add_rows(struct firn_column_builder *builder, const struct firn_run_batch *batch,
          const struct stretch *sequences, size_t i, size_t count, firn_error *err)
 {
-    int rc;
-    FIRN_TRY(copy_columns(builder, batch, i, count, err));
+    FIRN_TRY_RETURN(copy_columns(builder, batch, i, count, err));
     for (size_t j = i; j < i + count; j++) {
-        FIRN_TRY(firn_column_cursor_key(batch->cursor, j, &builder->key, err));
+        FIRN_TRY_RETURN(firn_column_cursor_key(batch->cursor, j, &builder->key, err));
         if (builder->output.summary.entry_count > 0 &&
             firn_slice_compare(firn_buf_slice(&builder->last_key), firn_buf_slice(&builder->key)) >=
                 0) {
             return firn_error_set(err, FIRN_CORRUPT,
                                   "the rows of a run are out of order"); /* (I1) */
         }
-        FIRN_TRY(firn_column_builder_note_row(builder, firn_buf_slice(&builder->key),
-                                              sequence_at(sequences, j), true, err));
+        FIRN_TRY_RETURN(firn_column_builder_note_row(builder, firn_buf_slice(&builder->key),
+                                                     sequence_at(sequences, j), true, err));
         struct firn_buf key = builder->last_key;
         builder->last_key = builder->key;
         builder->key = key;
     }
     builder->rows += (uint32_t)count;
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 static int
 add_batch(struct firn_column_builder *builder, const struct firn_run_batch *batch, firn_error *err)
 {
-    int rc;
     struct stretch sequences;
-    FIRN_TRY(find_costs(builder, batch, err));
-    FIRN_TRY(find_stretch(builder, batch, firn_column_builder_hidden(builder, FIRN_COLUMN_SEQUENCE),
-                          &sequences, err));
+    FIRN_TRY_RETURN(find_costs(builder, batch, err));
+    FIRN_TRY_RETURN(find_stretch(builder, batch,
+                                 firn_column_builder_hidden(builder, FIRN_COLUMN_SEQUENCE),
+                                 &sequences, err));
     for (size_t i = 0; i < batch->count;) {
         uint64_t cost;
-        FIRN_TRY(firn_column_cursor_key(batch->cursor, i, &builder->key, err));
-        FIRN_TRY(firn_column_builder_make_room(builder, firn_buf_slice(&builder->key),
-                                               sequence_at(&sequences, i), true, builder->costs[i],
-                                               false, err));
+        FIRN_TRY_RETURN(firn_column_cursor_key(batch->cursor, i, &builder->key, err));
+        FIRN_TRY_RETURN(firn_column_builder_make_room(builder, firn_buf_slice(&builder->key),
+                                                      sequence_at(&sequences, i), true,
+                                                      builder->costs[i], false, err));
         size_t count = count_fitting(builder, (size_t)batch->count, i, &cost);
         DCHECK(count > 0);
-        FIRN_TRY(add_rows(builder, batch, &sequences, i, count, err));
+        FIRN_TRY_RETURN(add_rows(builder, batch, &sequences, i, count, err));
         builder->cost += cost;
         i += count;
     }
-    rc = firn_column_cursor_skip(batch->cursor, batch->count, err);
-out:
-    return rc;
+    return firn_column_cursor_skip(batch->cursor, batch->count, err);
 }
 
 int
@@ -363,21 +359,19 @@ note_keys(struct firn_column_builder *builder, struct place *place, size_t count
 {
     const struct firn_run_columns *columns = place->columns;
     firn_slice before = firn_buf_slice(&builder->last_key);
-    int rc = FIRN_OK;
     for (size_t i = place->row; i < place->row + count; i++) {
         firn_slice key = firn_bytes(place->key, columns->key_sizes[i]);
         if (builder->output.summary.entry_count > 0 && compare_keys(before, key) >= 0) {
             return firn_error_set(err, FIRN_INVALID, "the rows of a run are out of order");
         }
-        FIRN_TRY(firn_column_builder_note_row(builder, key, columns->sequence, true, err));
+        FIRN_TRY_RETURN(firn_column_builder_note_row(builder, key, columns->sequence, true, err));
         before = key;
         place->key += key.size;
     }
     if (firn_buf_assign(&builder->last_key, before) != FIRN_OK) {
         return firn_error_no_memory(err, "a row group");
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* Up to as many rows as there are costs for. */
@@ -385,24 +379,22 @@ static int
 add_given(struct firn_column_builder *builder, const struct firn_run_column *const *given,
           struct place *place, size_t count, firn_error *err)
 {
-    int rc = FIRN_OK;
     find_column_costs(builder, given, place, count);
     for (size_t i = 0; i < count;) {
         uint64_t cost;
         firn_slice key = firn_bytes(place->key, place->columns->key_sizes[place->row]);
-        FIRN_TRY(firn_column_builder_make_room(builder, key, place->columns->sequence, true,
-                                               builder->costs[i], false, err));
+        FIRN_TRY_RETURN(firn_column_builder_make_room(builder, key, place->columns->sequence, true,
+                                                      builder->costs[i], false, err));
         size_t fitting = count_fitting(builder, count, i, &cost);
         DCHECK(fitting > 0);
-        FIRN_TRY(copy_given(builder, given, place, fitting, err));
-        FIRN_TRY(note_keys(builder, place, fitting, err));
+        FIRN_TRY_RETURN(copy_given(builder, given, place, fitting, err));
+        FIRN_TRY_RETURN(note_keys(builder, place, fitting, err));
         builder->rows += (uint32_t)fitting;
         builder->cost += cost;
         place->row += fitting;
         i += fitting;
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 int

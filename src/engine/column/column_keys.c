@@ -24,20 +24,17 @@
 static int
 open_parts(struct firn_column_keys *keys, size_t group, firn_error *err)
 {
-    int rc = FIRN_OK;
     const struct firn_column_owned *layout = &keys->run->layout;
     for (size_t i = 0; i < layout->layout.key_count; i++) {
-        FIRN_TRY(firn_column_read_open(keys->run, group, layout->key_slots[i], keys->use,
-                                       &keys->parts[i], err));
+        FIRN_TRY_RETURN(firn_column_read_open(keys->run, group, layout->key_slots[i], keys->use,
+                                              &keys->parts[i], err));
     }
-    FIRN_TRY(firn_column_read_open(keys->run, group,
-                                   firn_column_layout_hidden(&layout->layout, FIRN_COLUMN_SEQUENCE),
-                                   keys->use, &keys->sequence, err));
-    FIRN_TRY(firn_column_read_open(keys->run, group,
-                                   firn_column_layout_hidden(&layout->layout, FIRN_COLUMN_KIND),
-                                   keys->use, &keys->kind, err));
-out:
-    return rc;
+    FIRN_TRY_RETURN(firn_column_read_open(
+        keys->run, group, firn_column_layout_hidden(&layout->layout, FIRN_COLUMN_SEQUENCE),
+        keys->use, &keys->sequence, err));
+    return firn_column_read_open(keys->run, group,
+                                 firn_column_layout_hidden(&layout->layout, FIRN_COLUMN_KIND),
+                                 keys->use, &keys->kind, err);
 }
 
 int
@@ -107,15 +104,12 @@ decode_slot(struct firn_column_keys *keys, struct firn_column_slot *slot, uint32
 int
 firn_column_keys_decode(struct firn_column_keys *keys, uint32_t row, firn_error *err)
 {
-    int rc = FIRN_OK;
     DCHECK(keys->is_open && row < keys->info.rows);
     for (size_t i = 0; i < keys->run->layout.layout.key_count; i++) {
-        FIRN_TRY(decode_slot(keys, &keys->parts[i], row, err));
+        FIRN_TRY_RETURN(decode_slot(keys, &keys->parts[i], row, err));
     }
-    FIRN_TRY(decode_slot(keys, &keys->sequence, row, err));
-    FIRN_TRY(decode_slot(keys, &keys->kind, row, err));
-out:
-    return rc;
+    FIRN_TRY_RETURN(decode_slot(keys, &keys->sequence, row, err));
+    return decode_slot(keys, &keys->kind, row, err);
 }
 
 /* ---- one row ---- */

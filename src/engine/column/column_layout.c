@@ -143,19 +143,17 @@ copy_initial(struct firn_column_owned *out)
         const struct firn_cell *cell = &out->columns[i].initial;
         size += cell->kind == FIRN_PHYSICAL_BYTES ? cell->as.bytes.size : 0;
     }
-    int rc;
-    FIRN_TRY(firn_buf_reserve(&out->initial, size + 1));
+    FIRN_TRY_RETURN(firn_buf_reserve(&out->initial, size + 1));
     for (size_t i = 0; i < out->layout.count; i++) {
         struct firn_cell *cell = &out->columns[i].initial;
         if (cell->kind == FIRN_PHYSICAL_BYTES) {
             size_t at = out->initial.size;
-            FIRN_TRY(firn_buf_append_slice(&out->initial, cell->as.bytes));
+            FIRN_TRY_RETURN(firn_buf_append_slice(&out->initial, cell->as.bytes));
             cell->as.bytes.data = out->initial.data + at;
         }
     }
     DCHECK(out->initial.size == size);
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* What follows from the layout. */

@@ -189,15 +189,13 @@ static int
 copy_all(struct mending *mending, struct firn_run_summary *out, firn_error *err)
 {
     const struct firn_column_run *run = mending->run;
-    int rc;
-    FIRN_TRY(firn_range_set_visit(&run->ranges, NULL, NULL, add_range, mending->builder, err));
-    FIRN_TRY(copy_origin(mending, err));
+    FIRN_TRY_RETURN(
+        firn_range_set_visit(&run->ranges, NULL, NULL, add_range, mending->builder, err));
+    FIRN_TRY_RETURN(copy_origin(mending, err));
     for (size_t group = 0; group < run->index.group_count; group++) {
-        FIRN_TRY(copy_group(mending, group, err));
+        FIRN_TRY_RETURN(copy_group(mending, group, err));
     }
-    rc = firn_column_builder_finish(mending->builder, out, err);
-out:
-    return rc;
+    return firn_column_builder_finish(mending->builder, out, err);
 }
 
 int

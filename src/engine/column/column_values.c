@@ -117,17 +117,15 @@ static int
 make(struct making *making, struct firn_column_pin *out, firn_error *err)
 {
     struct firn_chunk_values values;
-    int rc;
     if (firn_column_gather_values(&making->gather, &making->slices, &values) != FIRN_OK) {
         return firn_error_no_memory(err, "a chunk");
     }
-    FIRN_TRY(firn_chunk_encode_plain(&values, &making->bytes, err));
-    FIRN_TRY(firn_chunk_open(firn_buf_slice(&making->bytes), values.kind, values.fixed_size,
-                             making->slot.rows, &out->chunk, err));
+    FIRN_TRY_RETURN(firn_chunk_encode_plain(&values, &making->bytes, err));
+    FIRN_TRY_RETURN(firn_chunk_open(firn_buf_slice(&making->bytes), values.kind, values.fixed_size,
+                                    making->slot.rows, &out->chunk, err));
     out->made = making->bytes.data;
     making->bytes = (struct firn_buf){.data = NULL};
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 int

@@ -119,15 +119,13 @@ out:
 static int
 open_room(struct firn_bulk_load *bulk, firn_error *err)
 {
-    int rc = FIRN_OK;
     if (firn_run_writer_is_full(&bulk->run, bulk->tree->lsm->options.run_bytes_target)) {
-        FIRN_TRY(end_run(bulk, false, err));
+        FIRN_TRY_RETURN(end_run(bulk, false, err));
     }
     if (bulk->run.builder == NULL) {
-        FIRN_TRY(begin_run(bulk, err));
+        FIRN_TRY_RETURN(begin_run(bulk, err));
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 bool
@@ -148,12 +146,9 @@ int
 firn_bulk_load_add(struct firn_bulk_load *bulk, const struct firn_entry *entry, firn_error *err)
 {
     struct firn_entry placed;
-    int rc;
-    FIRN_TRY(open_room(bulk, err));
-    FIRN_TRY(firn_compaction_values_place(&bulk->values, entry, &placed, err));
-    FIRN_TRY(firn_run_writer_add(&bulk->run, entry, &placed, err));
-out:
-    return rc;
+    FIRN_TRY_RETURN(open_room(bulk, err));
+    FIRN_TRY_RETURN(firn_compaction_values_place(&bulk->values, entry, &placed, err));
+    return firn_run_writer_add(&bulk->run, entry, &placed, err);
 }
 
 int
@@ -250,7 +245,6 @@ firn_bulk_load_keys_seek(struct firn_bulk_load_keys *keys, firn_slice key, const
                          firn_error *err)
 {
     const struct firn_version_added *runs = keys->bulk->output.runs;
-    int rc = FIRN_OK;
     *out = NULL;
     if (keys->cursor == NULL || !reaches(&runs[keys->next - 1], key)) {
         while (keys->next < keys->end && !reaches(&runs[keys->next], key)) {
@@ -260,20 +254,19 @@ firn_bulk_load_keys_seek(struct firn_bulk_load_keys *keys, firn_slice key, const
             close_run(keys);
             return FIRN_OK;
         }
-        FIRN_TRY(open_run(keys, err));
+        FIRN_TRY_RETURN(open_run(keys, err));
     }
-    FIRN_TRY(keys->cursor->kind->cursor_seek(keys->cursor, key, UINT64_MAX, err));
+    FIRN_TRY_RETURN(keys->cursor->kind->cursor_seek(keys->cursor, key, UINT64_MAX, err));
     /* The upper bound of the run is not one of its keys, but there is no key between it and the
      * last one. */
     if (keys->cursor->is_valid) {
         *out = &keys->cursor->entry.key;
     } else if (keys->next < keys->end) {
-        FIRN_TRY(open_run(keys, err));
-        FIRN_TRY(keys->cursor->kind->cursor_first(keys->cursor, err));
+        FIRN_TRY_RETURN(open_run(keys, err));
+        FIRN_TRY_RETURN(keys->cursor->kind->cursor_first(keys->cursor, err));
         *out = keys->cursor->is_valid ? &keys->cursor->entry.key : NULL;
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 void

@@ -83,20 +83,17 @@ begin_walk(struct firn_bulk_sort *sort, size_t begin, struct walk *walk, firn_er
     DCHECK(begin <= sort->file_count && walk->merge == NULL);
     static const struct firn_run_cursor_options options = {.is_sequential = true};
     struct firn_merge_source *source;
-    int rc;
-    FIRN_TRY(firn_merge_create(&walk->merge, err));
+    FIRN_TRY_RETURN(firn_merge_create(&walk->merge, err));
     for (size_t i = begin; i < sort->file_count; i++) {
         struct sorted_file *file = &sort->files[i];
-        FIRN_TRY(open_file(sort, file, err));
-        FIRN_TRY(
+        FIRN_TRY_RETURN(open_file(sort, file, err));
+        FIRN_TRY_RETURN(
             firn_merge_source_create_run(file->run, "a part of a load", &options, &source, err));
-        FIRN_TRY(firn_merge_add(walk->merge, source, err));
+        FIRN_TRY_RETURN(firn_merge_add(walk->merge, source, err));
     }
-    FIRN_TRY(firn_merge_source_create_memtable(sort->table, UINT64_MAX, &source, err));
-    FIRN_TRY(firn_merge_add(walk->merge, source, err));
-    rc = firn_merge_first(walk->merge, err);
-out:
-    return rc;
+    FIRN_TRY_RETURN(firn_merge_source_create_memtable(sort->table, UINT64_MAX, &source, err));
+    FIRN_TRY_RETURN(firn_merge_add(walk->merge, source, err));
+    return firn_merge_first(walk->merge, err);
 }
 
 static void
@@ -220,18 +217,16 @@ empty_table(struct firn_bulk_sort *sort, firn_error *err)
 static int
 spill(struct firn_bulk_sort *sort, firn_error *err)
 {
-    int rc;
-    FIRN_TRY(write_file(sort, sort->file_count, 0, err));
-    FIRN_TRY(empty_table(sort, err));
+    FIRN_TRY_RETURN(write_file(sort, sort->file_count, 0, err));
+    FIRN_TRY_RETURN(empty_table(sort, err));
     for (unsigned rank = 0; rank + 1 < RANK_MAX; rank++) {
         size_t begin = full_rank(sort, rank);
         if (begin == sort->file_count) {
             break;
         }
-        FIRN_TRY(write_file(sort, begin, rank + 1, err));
+        FIRN_TRY_RETURN(write_file(sort, begin, rank + 1, err));
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* ---- all of it ---- */
@@ -269,16 +264,14 @@ int
 firn_bulk_sort_add(struct firn_bulk_sort *sort, const struct firn_entry *entry, firn_error *err)
 {
     struct firn_entry numbered = *entry;
-    int rc = FIRN_OK;
     if (firn_memtable_entry_count(sort->table) > 0 &&
         firn_memtable_size_bytes(sort->table) >= sort->memory_bytes) {
-        FIRN_TRY(spill(sort, err));
+        FIRN_TRY_RETURN(spill(sort, err));
     }
     DCHECK(sort->table != NULL && sort->taken < UINT64_MAX);
     numbered.sequence = ++sort->taken;
-    rc = firn_memtable_add(sort->table, &numbered, err);
+    int rc = firn_memtable_add(sort->table, &numbered, err);
     DCHECK(rc != FIRN_EXISTS); /* (I1) */
-out:
     return rc;
 }
 

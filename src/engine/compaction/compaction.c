@@ -253,21 +253,19 @@ static int
 add_memtables(const struct firn_compaction_work *work, struct flush_inputs *flush_inputs,
               firn_error *err)
 {
-    int rc = FIRN_OK;
     flush_inputs->ranges = firn_alloc_array(work->memtable_count, sizeof(struct firn_range_set *));
     if (flush_inputs->ranges == NULL) {
         return firn_error_no_memory(err, "a flush");
     }
-    FIRN_TRY(firn_merge_create(&flush_inputs->merge, err));
+    FIRN_TRY_RETURN(firn_merge_create(&flush_inputs->merge, err));
     for (size_t i = 0; i < work->memtable_count; i++) {
         const struct firn_memtable *table = work->memtables[i]->table;
         struct firn_merge_source *source;
         flush_inputs->ranges[i] = firn_memtable_ranges(table);
-        FIRN_TRY(firn_merge_source_create_memtable(table, UINT64_MAX, &source, err));
-        FIRN_TRY(firn_merge_add(flush_inputs->merge, source, err));
+        FIRN_TRY_RETURN(firn_merge_source_create_memtable(table, UINT64_MAX, &source, err));
+        FIRN_TRY_RETURN(firn_merge_add(flush_inputs->merge, source, err));
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* The bounds of all runs: they are all older. */

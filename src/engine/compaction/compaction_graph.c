@@ -132,17 +132,15 @@ static int
 find_lacking(const struct firn_run_file *file, const struct firn_column_layout *layout,
              const struct firn_column_graph **out, firn_error *err)
 {
-    int rc = FIRN_OK;
     *out = NULL;
     for (size_t i = 0; i < layout->graph_count && *out == NULL; i++) {
         bool has;
-        FIRN_TRY(has_graph(file, &layout->graphs[i], &has, err));
+        FIRN_TRY_RETURN(has_graph(file, &layout->graphs[i], &has, err));
         if (!has && file->info.attachment_count < FIRN_RUN_ATTACHMENTS_MAX) {
             *out = &layout->graphs[i];
         }
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* ---- how large runs may be ---- */
@@ -361,7 +359,6 @@ find_run(struct graph_work *graph, firn_error *err)
 {
     const struct firn_version *version = graph->work->version;
     uint64_t hash = hash_of(graph->layout);
-    int rc = FIRN_OK;
     for (unsigned level = FIRN_VERSION_LEVELS; level-- > 0 && graph->graph == NULL;) {
         for (size_t i = 0; i < version->levels[level].count && graph->graph == NULL; i++) {
             graph->file = firn_version_file(&version->levels[level], i);
@@ -370,7 +367,7 @@ find_run(struct graph_work *graph, firn_error *err)
                 !is_there(graph)) {
                 continue;
             }
-            FIRN_TRY(find_lacking(graph->file, graph->layout, &graph->graph, err));
+            FIRN_TRY_RETURN(find_lacking(graph->file, graph->layout, &graph->graph, err));
             if (graph->graph == NULL) {
                 note_seen(graph);
             }
@@ -379,8 +376,7 @@ find_run(struct graph_work *graph, firn_error *err)
     if (graph->graph == NULL) {
         graph->file = NULL;
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* Sets tree->graph_limits, by which small runs are merged: see compaction_garbage.c. */

@@ -345,17 +345,14 @@ firn_compaction_inputs_open(const struct firn_compaction_work *work,
                             const struct firn_merge_view_map *views,
                             struct firn_compaction_inputs *inputs, firn_error *err)
 {
-    int rc = FIRN_OK;
-    FIRN_TRY(firn_compaction_inputs_list(work, inputs, err));
-    FIRN_TRY(add_ranges(inputs, err));
-    FIRN_TRY(find_covered(inputs, views, err));
-    FIRN_TRY(add_unread(inputs, err));
-    FIRN_TRY(add_older(work, views, inputs, err));
-    FIRN_TRY(firn_merge_create(&inputs->merge, err));
+    FIRN_TRY_RETURN(firn_compaction_inputs_list(work, inputs, err));
+    FIRN_TRY_RETURN(add_ranges(inputs, err));
+    FIRN_TRY_RETURN(find_covered(inputs, views, err));
+    FIRN_TRY_RETURN(add_unread(inputs, err));
+    FIRN_TRY_RETURN(add_older(work, views, inputs, err));
+    FIRN_TRY_RETURN(firn_merge_create(&inputs->merge, err));
     for (unsigned level = work->plan.from; level <= work->plan.to; level++) {
-        FIRN_TRY(add_level(work, level, inputs, err));
+        FIRN_TRY_RETURN(add_level(work, level, inputs, err));
     }
-    rc = add_history(work, inputs, err);
-out:
-    return rc;
+    return add_history(work, inputs, err);
 }

@@ -163,14 +163,13 @@ add_range(void *ctx, const struct firn_range *range, struct firn_compaction_plac
           firn_error *err)
 {
     struct writing *writing = target_of(ctx, place);
-    int rc = FIRN_OK;
     if (writing->run.builder == NULL) {
-        FIRN_TRY(begin_run(writing, err));
+        FIRN_TRY_RETURN(begin_run(writing, err));
     }
-    FIRN_TRY(writing->run.builder->kind->builder_add_range(writing->run.builder, range, err));
+    FIRN_TRY_RETURN(
+        writing->run.builder->kind->builder_add_range(writing->run.builder, range, err));
     note_place(writing, range->sequence, place);
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* is_last: it is the last run of all. */
@@ -208,15 +207,12 @@ static int
 end_all(struct writing *writing, firn_error *err)
 {
     bool has_main;
-    int rc;
-    FIRN_TRY(firn_merge_stream_cut(writing->stream, add_range, writing, err));
+    FIRN_TRY_RETURN(firn_merge_stream_cut(writing->stream, add_range, writing, err));
     has_main = writing->run.builder != NULL;
     if (writing->history != NULL) {
-        FIRN_TRY(finish_run(writing->history, !has_main, err));
+        FIRN_TRY_RETURN(finish_run(writing->history, !has_main, err));
     }
-    rc = finish_run(writing, true, err);
-out:
-    return rc;
+    return finish_run(writing, true, err);
 }
 
 /* ---- where to cut ---- */
@@ -260,36 +256,32 @@ static int
 begin_key(struct writing *writing, firn_slice key, firn_error *err)
 {
     struct writing *history = writing->history;
-    int rc = FIRN_OK;
     advance_next_level(writing, key);
     if (is_large_enough(writing)) {
-        FIRN_TRY(end_run(writing, err));
+        FIRN_TRY_RETURN(end_run(writing, err));
     }
     if (history != NULL && is_large_enough(history)) {
-        FIRN_TRY(finish_run(history, false, err));
+        FIRN_TRY_RETURN(finish_run(history, false, err));
     }
     writing->has_key = false;
     if (history != NULL) {
         history->has_key = false;
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 static int
 add_to(struct writing *writing, const struct firn_entry *entry, firn_error *err)
 {
-    int rc = FIRN_OK;
     if (writing->run.builder == NULL) {
-        FIRN_TRY(begin_run(writing, err));
+        FIRN_TRY_RETURN(begin_run(writing, err));
     }
     struct firn_entry placed;
-    FIRN_TRY(firn_compaction_values_place(&writing->values, entry, &placed, err));
-    FIRN_TRY(firn_run_writer_add(&writing->run, entry, &placed, err));
+    FIRN_TRY_RETURN(firn_compaction_values_place(&writing->values, entry, &placed, err));
+    FIRN_TRY_RETURN(firn_run_writer_add(&writing->run, entry, &placed, err));
     writing->older_count += writing->has_key ? 1 : 0;
     writing->has_key = true;
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 static int
@@ -297,14 +289,12 @@ add_entry(struct writing *writing, const struct firn_entry *entry, firn_error *e
 {
     const struct firn_compaction_place place = firn_merge_stream_place(writing->stream);
     struct writing *target = target_of(writing, place);
-    int rc = FIRN_OK;
     if (firn_merge_stream_may_cut(writing->stream)) {
-        FIRN_TRY(begin_key(writing, entry->key, err));
+        FIRN_TRY_RETURN(begin_key(writing, entry->key, err));
     }
-    FIRN_TRY(add_to(target, entry, err));
+    FIRN_TRY_RETURN(add_to(target, entry, err));
     note_place(target, entry->sequence, place);
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* Values of history are in separate files too, which are removed with it. */
@@ -312,37 +302,33 @@ static int
 finish_values(struct writing *writing, firn_error *err)
 {
     DCHECK(writing->run.builder == NULL);
-    int rc = FIRN_OK;
     if (writing->history != NULL) {
-        FIRN_TRY(firn_compaction_values_finish(&writing->history->values, NULL, 0, err));
+        FIRN_TRY_RETURN(firn_compaction_values_finish(&writing->history->values, NULL, 0, err));
         writing->out->bytes += writing->history->values.bytes;
     }
-    FIRN_TRY(firn_compaction_values_finish(&writing->values, writing->out->runs,
-                                           writing->out->count, err));
+    FIRN_TRY_RETURN(firn_compaction_values_finish(&writing->values, writing->out->runs,
+                                                  writing->out->count, err));
     writing->out->bytes += writing->values.bytes;
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* After an entry: copies stretches of one run that are kept whole, up to the size of a run. */
 static int
 add_batches(struct writing *writing, firn_error *err)
 {
-    int rc = FIRN_OK;
     const struct firn_compaction_output_options *options = writing->options;
     while (writing->run.builder != NULL && !is_large_enough(writing)) {
         struct firn_run_batch batch;
-        FIRN_TRY(firn_merge_stream_batch(writing->stream, options->kind, options->views->now,
-                                         FIRN_RUN_BATCH_MAX, &batch, err));
+        FIRN_TRY_RETURN(firn_merge_stream_batch(writing->stream, options->kind, options->views->now,
+                                                FIRN_RUN_BATCH_MAX, &batch, err));
         if (batch.count == 0) {
             break;
         }
         advance_next_level(writing, batch.last_key);
-        FIRN_TRY(firn_run_writer_add_from(&writing->run, &batch, err));
-        FIRN_TRY(firn_merge_stream_batch_taken(writing->stream, err));
+        FIRN_TRY_RETURN(firn_run_writer_add_from(&writing->run, &batch, err));
+        FIRN_TRY_RETURN(firn_merge_stream_batch_taken(writing->stream, err));
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* Batches hold only what now reads, and nothing in value files or, except for columns of old runs,
@@ -358,21 +344,19 @@ may_take_batches(const struct firn_compaction_output_options *options)
 static int
 write_all(struct writing *writing, firn_error *err)
 {
-    int rc = FIRN_OK;
     const struct firn_entry *entry;
-    FIRN_TRY(firn_merge_stream_next(writing->stream, &entry, err));
+    FIRN_TRY_RETURN(firn_merge_stream_next(writing->stream, &entry, err));
     while (entry != NULL) {
-        FIRN_TRY(add_entry(writing, entry, err));
+        FIRN_TRY_RETURN(add_entry(writing, entry, err));
         if (writing->takes_batches) {
-            FIRN_TRY(add_batches(writing, err));
+            FIRN_TRY_RETURN(add_batches(writing, err));
         }
-        FIRN_TRY(firn_merge_stream_next(writing->stream, &entry, err));
+        FIRN_TRY_RETURN(firn_merge_stream_next(writing->stream, &entry, err));
     }
-    FIRN_TRY(end_all(writing, err));
-    FIRN_TRY(finish_values(writing, err));
+    FIRN_TRY_RETURN(end_all(writing, err));
+    FIRN_TRY_RETURN(finish_values(writing, err));
     writing->out->versions_dropped = firn_merge_stream_dropped(writing->stream);
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* Begins the output, and history beside it if there is to be any. */

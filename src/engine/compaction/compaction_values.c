@@ -182,21 +182,19 @@ begin_file(struct firn_compaction_values *output, firn_error *err)
 static int
 write_value(struct firn_compaction_values *output, firn_slice value, firn_error *err)
 {
-    int rc = FIRN_OK;
     uint64_t target = output->options.lsm->options.value_file_bytes_target;
     if (output->writer != NULL && firn_value_writer_content_bytes(output->writer) >= target) {
-        FIRN_TRY(end_file(output, err));
+        FIRN_TRY_RETURN(end_file(output, err));
     }
     if (output->writer == NULL) {
-        FIRN_TRY(begin_file(output, err));
+        FIRN_TRY_RETURN(begin_file(output, err));
     }
     uint64_t before = firn_value_writer_content_bytes(output->writer);
-    FIRN_TRY(firn_value_writer_add(output->writer, value, &output->stored, err));
+    FIRN_TRY_RETURN(firn_value_writer_add(output->writer, value, &output->stored, err));
     struct tally *tally = find_tally(output, output->file->info.number);
     DCHECK(tally != NULL && !tally->is_left);
     tally->bytes += firn_value_writer_content_bytes(output->writer) - before;
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* ---- entries ---- */
@@ -235,20 +233,17 @@ place_reference(struct firn_compaction_values *output, const struct firn_entry *
 {
     struct firn_value_file_reference reference;
     struct tally *tally;
-    int rc;
     /* References from runs have been checked. */
     CHECK(firn_value_file_decode(bytes, &reference));
-    FIRN_TRY(find_file(output, entry->values, reference.file, &tally, err));
+    FIRN_TRY_RETURN(find_file(output, entry->values, reference.file, &tally, err));
     if (!tally->is_left) {
         tally->bytes += firn_value_file_span(&reference);
         return FIRN_OK;
     }
     firn_buf_clear(&output->moved);
-    FIRN_TRY(
+    FIRN_TRY_RETURN(
         firn_value_file_resolve(entry->values, bytes, FIRN_BLOCK_CACHE_SCAN, &output->moved, err));
-    FIRN_TRY(refer(output, entry, firn_buf_slice(&output->moved), out, err));
-out:
-    return rc;
+    return refer(output, entry, firn_buf_slice(&output->moved), out, err);
 }
 
 /* A value that may be in an adopted file: *out_is_there. */
@@ -335,24 +330,21 @@ place_cell(void *ctx, const struct firn_run_values *values, struct firn_cell *ce
     struct firn_compaction_values *output = ctx;
     struct firn_value_file_reference reference;
     struct tally *tally;
-    int rc;
     DCHECK(output->options.is_of_cells);
     if (cell->kind == FIRN_PHYSICAL_BYTES) {
         return refer_cell(output, cell->as.bytes, cell, err);
     }
     CHECK(cell->kind == FIRN_PHYSICAL_REFERENCE && values != NULL &&
           firn_value_cell_decode(cell->as.bytes, &reference)); /* the builder has checked */
-    FIRN_TRY(find_file(output, values, reference.file, &tally, err));
+    FIRN_TRY_RETURN(find_file(output, values, reference.file, &tally, err));
     if (!tally->is_left) {
         tally->bytes += firn_value_file_span(&reference);
         return FIRN_OK;
     }
     firn_buf_clear(&output->moved);
-    FIRN_TRY(
+    FIRN_TRY_RETURN(
         firn_value_cell_read(values, cell->as.bytes, FIRN_BLOCK_CACHE_SCAN, &output->moved, err));
-    rc = refer_cell(output, firn_buf_slice(&output->moved), cell, err);
-out:
-    return rc;
+    return refer_cell(output, firn_buf_slice(&output->moved), cell, err);
 }
 
 /* ---- runs ---- */

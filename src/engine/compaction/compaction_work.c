@@ -497,10 +497,10 @@ plan_suspect(struct firn_compaction_work *work, enum firn_compaction_pick_mode m
     struct firn_compaction_work_views views;
     struct firn_compaction_plan plan;
     *out_found = false;
-    int rc;
-    FIRN_TRY(firn_compaction_work_take_views(work, &views, err));
+    FIRN_TRY_RETURN(firn_compaction_work_take_views(work, &views, err));
     firn_os_mutex_lock(&lsm->mutex);
-    rc = firn_compaction_garbage_pick_locked(work->tree, mode, &views.map, &plan, out_found, err);
+    int rc =
+        firn_compaction_garbage_pick_locked(work->tree, mode, &views.map, &plan, out_found, err);
     if (rc == FIRN_OK && *out_found) {
         CHECK(meets_no_work_locked(work->tree, &plan));
         work->plan = plan;
@@ -509,7 +509,6 @@ plan_suspect(struct firn_compaction_work *work, enum firn_compaction_pick_mode m
     }
     firn_os_mutex_unlock(&lsm->mutex);
     firn_compaction_work_release_views(work, &views);
-out:
     return rc;
 }
 
@@ -622,15 +621,13 @@ firn_compaction_work_take_views(const struct firn_compaction_work *work,
 {
     const struct firn_lsm_host *host = &work->lsm->options.host;
     *out = (struct firn_compaction_work_views){.is_taken = false};
-    int rc;
-    FIRN_TRY(host->take_views(host->ctx, work->tree->id, &out->list, err));
+    FIRN_TRY_RETURN(host->take_views(host->ctx, work->tree->id, &out->list, err));
     DCHECK(out->list.place_count > 0); /* now, at least */
-    rc = firn_merge_view_map_init(&out->map, &out->list, err);
+    int rc = firn_merge_view_map_init(&out->map, &out->list, err);
     out->is_taken = rc == FIRN_OK;
     if (rc != FIRN_OK) {
         host->release_views(host->ctx, &out->list);
     }
-out:
     return rc;
 }
 

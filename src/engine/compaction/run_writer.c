@@ -76,14 +76,12 @@ int
 firn_run_writer_add(struct firn_run_writer *writer, const struct firn_entry *entry,
                     const struct firn_entry *placed, firn_error *err)
 {
-    int rc;
-    FIRN_TRY(writer->builder->kind->builder_add(writer->builder, placed, err));
+    FIRN_TRY_RETURN(writer->builder->kind->builder_add(writer->builder, placed, err));
     writer->entry_count++;
     if (entry->kind == FIRN_ENTRY_EXPIRING) {
         firn_manifest_run_note_expiry(&writer->expiry, firn_entry_expires_ms(entry->value));
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 int
@@ -185,8 +183,7 @@ firn_run_writer_take(const struct firn_run_writer *writer, struct firn_manifest_
 {
     struct firn_lsm *lsm = writer->lsm;
     DCHECK(writer->builder == NULL && out->count < out->capacity);
-    int rc;
-    FIRN_TRY(firn_compaction_values_list(values, info, err));
+    FIRN_TRY_RETURN(firn_compaction_values_list(values, info, err));
     struct firn_run_file *file = firn_run_file_create(&lsm->files, writer->kind, info);
     if (file == NULL) {
         return firn_error_no_memory(err, "a run");
@@ -195,8 +192,7 @@ firn_run_writer_take(const struct firn_run_writer *writer, struct firn_manifest_
     firn_compaction_values_hold(values, file);
     out->runs[out->count++] = (struct firn_version_added){file, info->level};
     out->bytes += firn_manifest_run_bytes(info);
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 void

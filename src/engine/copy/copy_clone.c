@@ -140,29 +140,23 @@ static int
 flush_rest(struct firn_db *db, firn_error *err)
 {
     const struct firn_compaction_work_wish wish = {.flushes = true};
-    int rc;
     DCHECK(firn_db_is_led(db));
-    FIRN_TRY(firn_db_write_refuse_failed(db, err));
-    FIRN_TRY(firn_db_pace_freeze_all(db, err));
-    FIRN_TRY(firn_db_jobs_finish(db, &wish, err));
-out:
-    return rc;
+    FIRN_TRY_RETURN(firn_db_write_refuse_failed(db, err));
+    FIRN_TRY_RETURN(firn_db_pace_freeze_all(db, err));
+    return firn_db_jobs_finish(db, &wish, err);
 }
 
 static int
 fill(struct firn_db *db, struct firn_os_dir *to, const struct firn_step *step, firn_error *err)
 {
     struct firn_storefile_identity identity;
-    int rc;
-    FIRN_TRY(flush_rest(db, err));
+    FIRN_TRY_RETURN(flush_rest(db, err));
     DCHECK(is_flushed(db));
-    FIRN_TRY(firn_db_create_begin(to, &identity, err));
-    FIRN_TRY(make_log(to, err));
-    FIRN_TRY(clone_packs(db, to, step, err));
-    FIRN_TRY(clone_trees(db, to, step, err));
-    FIRN_TRY(firn_db_create_end(to, err));
-out:
-    return rc;
+    FIRN_TRY_RETURN(firn_db_create_begin(to, &identity, err));
+    FIRN_TRY_RETURN(make_log(to, err));
+    FIRN_TRY_RETURN(clone_packs(db, to, step, err));
+    FIRN_TRY_RETURN(clone_trees(db, to, step, err));
+    return firn_db_create_end(to, err);
 }
 
 int

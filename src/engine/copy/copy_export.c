@@ -195,18 +195,15 @@ static int
 make(struct scratch *scratch, firn_error *err)
 {
     char name[sizeof scratch->name];
-    int rc;
     DCHECK(scratch->dir == NULL && scratch->lock == NULL && scratch->name[0] == '\0');
-    FIRN_TRY(draw_name(scratch, err));
+    FIRN_TRY_RETURN(draw_name(scratch, err));
     memcpy(name, scratch->name, sizeof name);
     scratch->name[0] = '\0';
-    FIRN_TRY(firn_os_make_dir(scratch->parent, name, 0700, err));
+    FIRN_TRY_RETURN(firn_os_make_dir(scratch->parent, name, 0700, err));
     memcpy(scratch->name, name, sizeof name);
-    FIRN_TRY(firn_os_dir_open(scratch->parent, name, &scratch->dir, err));
-    FIRN_TRY(firn_storefile_lock_acquire(scratch->dir, 0, &scratch->lock, err));
-    FIRN_TRY(check_lock(scratch, err));
-out:
-    return rc;
+    FIRN_TRY_RETURN(firn_os_dir_open(scratch->parent, name, &scratch->dir, err));
+    FIRN_TRY_RETURN(firn_storefile_lock_acquire(scratch->dir, 0, &scratch->lock, err));
+    return check_lock(scratch, err);
 }
 
 /* Creates an empty directory (0700) with a unique name, and removes those left by other processes that
@@ -311,23 +308,20 @@ find_below(struct keyspace_copy *one, firn_error *err)
     DCHECK(firn_db_cursor_valid(one->cursor));
     firn_slice key = firn_db_cursor_key(one->cursor);
     bool is_done = false;
-    int rc;
     firn_buf_clear(&one->base);
     firn_buf_clear(&one->operands);
-    FIRN_TRY(firn_lsm_cursor_seek(one->versions, key, err));
+    FIRN_TRY_RETURN(firn_lsm_cursor_seek(one->versions, key, err));
     while (!is_done) {
         if (!firn_lsm_cursor_valid(one->versions) ||
             firn_slice_compare(firn_lsm_cursor_entry(one->versions)->key, key) != 0) {
-            rc = firn_error_set(err, FIRN_INTERNAL, "an expiring value has no version below it");
-            goto out;
+            return firn_error_set(err, FIRN_INTERNAL, "an expiring value has no version below it");
         }
-        FIRN_TRY(take_version(one, firn_lsm_cursor_entry(one->versions), &is_done, err));
+        FIRN_TRY_RETURN(take_version(one, firn_lsm_cursor_entry(one->versions), &is_done, err));
         if (!is_done) {
-            FIRN_TRY(firn_lsm_cursor_next(one->versions, err));
+            FIRN_TRY_RETURN(firn_lsm_cursor_next(one->versions, err));
         }
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* ---- the first walk ---- */
@@ -402,19 +396,17 @@ merge_operand(struct keyspace_copy *one, struct firn_db_batch *batch, firn_slice
 static int
 merge_operands(struct keyspace_copy *one, struct firn_db_batch *batch, firn_error *err)
 {
-    int rc = FIRN_OK;
     for (size_t end = one->operands.size; end > 0;) {
         DCHECK(end >= 4);
         size_t size = firn_load_le32(one->operands.data + end - 4);
         DCHECK(size + 4 <= end);
         end -= size + 4;
-        FIRN_TRY(merge_operand(one, batch, firn_bytes(one->operands.data + end, size), err));
+        FIRN_TRY_RETURN(merge_operand(one, batch, firn_bytes(one->operands.data + end, size), err));
         if (firn_db_batch_size_bytes(batch) > BATCH_BYTES) {
-            FIRN_TRY(write_batch(one, batch, err));
+            FIRN_TRY_RETURN(write_batch(one, batch, err));
         }
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 static int

@@ -71,19 +71,17 @@ enter(struct target *target, const char *path, struct firn_os_dir **out, firn_er
     size_t size = slash != NULL ? (size_t)(slash - path) : 0;
     DCHECK((target->inner == NULL) == (target->name[0] == '\0'));
     CHECK(size < sizeof target->name);
-    int rc = FIRN_OK;
     if (strlen(target->name) != size || strncmp(target->name, path, size) != 0) {
-        FIRN_TRY(leave_inner(target, err));
+        FIRN_TRY_RETURN(leave_inner(target, err));
     }
     if (size > 0 && target->inner == NULL) {
         memcpy(target->name, path, size);
         target->name[size] = '\0';
-        FIRN_TRY(firn_os_make_dir(target->root, target->name, 0700, err));
-        FIRN_TRY(firn_os_dir_open(target->root, target->name, &target->inner, err));
+        FIRN_TRY_RETURN(firn_os_make_dir(target->root, target->name, 0700, err));
+        FIRN_TRY_RETURN(firn_os_dir_open(target->root, target->name, &target->inner, err));
     }
     *out = size > 0 ? target->inner : target->root;
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* Refuses names that do not belong to a store. */
@@ -142,9 +140,8 @@ fill(struct firn_archive *archive, struct firn_os_dir *to, struct firn_storefile
      firn_error *err)
 {
     struct firn_storefile_identity identity;
-    int rc;
-    FIRN_TRY(firn_db_create_begin(to, &identity, err));
-    rc = copy_all(archive, to, progress, err);
+    FIRN_TRY_RETURN(firn_db_create_begin(to, &identity, err));
+    int rc = copy_all(archive, to, progress, err);
     if (rc != FIRN_OK) {
         /* The failure may be a full disk. FIRN.tmp is removed after their removal is durable: files
          * without it would look like a store that has lost its identity. */
@@ -153,9 +150,7 @@ fill(struct firn_archive *archive, struct firn_os_dir *to, struct firn_storefile
         }
         return rc;
     }
-    rc = firn_db_create_end(to, err);
-out:
-    return rc;
+    return firn_db_create_end(to, err);
 }
 
 static int

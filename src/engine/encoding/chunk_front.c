@@ -84,24 +84,23 @@ int
 firn_chunk_front_put(const struct firn_chunk_values *values, size_t start, size_t count,
                      unsigned *out_width, struct firn_buf *out)
 {
-    int rc;
     struct sizes sizes;
     uint8_t head[HEAD_SIZE];
     find_sizes(values, start, count, &sizes);
     *out_width = firn_bit_pack_width(sizes.rest_max);
     firn_store_le32(head, (uint32_t)sizes.raw);
     head[4] = (uint8_t)firn_bit_pack_width(sizes.shared_max);
-    FIRN_TRY(firn_buf_append(out, head, sizeof head));
-    FIRN_TRY(firn_chunk_encode_packed(out, sizes.shared, count, head[4]));
-    FIRN_TRY(firn_chunk_encode_packed(out, sizes.rest, count, *out_width));
+    FIRN_TRY_RETURN(firn_buf_append(out, head, sizeof head));
+    FIRN_TRY_RETURN(firn_chunk_encode_packed(out, sizes.shared, count, head[4]));
+    FIRN_TRY_RETURN(firn_chunk_encode_packed(out, sizes.rest, count, *out_width));
     for (size_t i = 0; i < count; i++) {
         firn_slice value = bytes_at(values, start + i);
         if (sizes.rest[i] > 0) {
-            FIRN_TRY(firn_buf_append(out, value.data + sizes.shared[i], (size_t)sizes.rest[i]));
+            FIRN_TRY_RETURN(
+                firn_buf_append(out, value.data + sizes.shared[i], (size_t)sizes.rest[i]));
         }
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* ---- reading ---- */

@@ -175,19 +175,17 @@ find_neighbours(const struct build *build, struct firn_graph_scratch *scratch, u
     uint32_t m = graph->parameters.m;
     uint32_t node = firn_graph_item_node(scratch->pool.items[0]);
     size_t count = 0;
-    int rc;
     firn_graph_walk_begin(scratch, graph->parameters.ef_construction);
-    FIRN_TRY(firn_graph_walk_enter(graph, scratch, node, err));
-    FIRN_TRY(firn_graph_walk(graph, scratch, level, UINT64_MAX, err));
+    FIRN_TRY_RETURN(firn_graph_walk_enter(graph, scratch, node, err));
+    FIRN_TRY_RETURN(firn_graph_walk(graph, scratch, level, UINT64_MAX, err));
     size_t most = level == 0 ? forward_most(m) : m;
     leave_out(&scratch->pool, own);
-    FIRN_TRY(firn_graph_walk_select(graph, scratch, scratch->pool.items, scratch->pool.count, most,
-                                    &count, err));
+    FIRN_TRY_RETURN(firn_graph_walk_select(graph, scratch, scratch->pool.items, scratch->pool.count,
+                                           most, &count, err));
     for (size_t k = 0; k < forward_most(m); k++) {
         out[k] = k < count ? firn_graph_item_node(scratch->chosen[k]) : FIRN_GRAPH_NONE;
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 static int
@@ -197,18 +195,16 @@ find_of_node(const struct build *build, struct firn_graph_scratch *scratch, uint
     const struct firn_graph *graph = build->graph;
     uint32_t node = build->order[build->begin + i];
     uint32_t level = firn_graph_walk_level_of(graph, node);
-    int rc;
     firn_graph_code_query_of(graph, record_of(graph, node), &scratch->query);
     for (; level > graph->top_level; level--) { /* the new entry, on levels of its own */
         memset(found_of(build, i, level), 0xff,
                forward_most(graph->parameters.m) * sizeof(uint32_t));
     }
-    FIRN_TRY(firn_graph_walk_descend(graph, scratch, graph->top_level, level, err));
+    FIRN_TRY_RETURN(firn_graph_walk_descend(graph, scratch, graph->top_level, level, err));
     for (uint32_t at = level + 1; at-- > 0;) {
-        FIRN_TRY(find_neighbours(build, scratch, node, at, found_of(build, i, at), err));
+        FIRN_TRY_RETURN(find_neighbours(build, scratch, node, at, found_of(build, i, at), err));
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 static void
@@ -383,14 +379,11 @@ static int
 link_batch(struct build *build, uint32_t size, firn_error *err)
 {
     bool is_alone = size < ALONE_NODES;
-    int rc;
-    FIRN_TRY(firn_step_tell(build->options->step, size, 0, err));
+    FIRN_TRY_RETURN(firn_step_tell(build->options->step, size, 0, err));
     build->begin = build->end;
     build->end += size;
-    FIRN_TRY(run_all(build, find_task, is_alone, err));
-    FIRN_TRY(run_all(build, is_alone ? link_alone_task : link_task, is_alone, err));
-out:
-    return rc;
+    FIRN_TRY_RETURN(run_all(build, find_task, is_alone, err));
+    return run_all(build, is_alone ? link_alone_task : link_task, is_alone, err);
 }
 
 static int
@@ -445,24 +438,22 @@ static int
 connect_all(struct build *build, firn_error *err)
 {
     struct firn_graph *graph = build->graph;
-    int rc = FIRN_OK;
     const bool is_dot = graph->parameters.metric == FIRN_VECTOR_DOT;
     for (int round = 0; round < CONNECT_ROUNDS && !is_dot; round++) {
         uint32_t missing = 0;
-        FIRN_TRY(run_all(build, look_task, false, err));
+        FIRN_TRY_RETURN(run_all(build, look_task, false, err));
         for (uint32_t i = 0; i < graph->upper_count; i++) {
             if (build->counts[i] == 0) {
                 missing++;
-                FIRN_TRY(firn_graph_connect(graph, build->workers[0].scratch, graph->upper_nodes[i],
-                                            err));
+                FIRN_TRY_RETURN(firn_graph_connect(graph, build->workers[0].scratch,
+                                                   graph->upper_nodes[i], err));
             }
         }
         if (missing == 0) {
             break;
         }
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* ---- measuring ---- */
@@ -542,18 +533,16 @@ out:
 static int
 measure_all(struct build *build, const struct firn_graph_source *source, firn_error *err)
 {
-    int rc = FIRN_OK;
     build->graph->widths.is_measured = true;
     if (build->measure == NULL) {
         return FIRN_OK;
     }
-    FIRN_TRY(compare_all(build, source, err));
+    FIRN_TRY_RETURN(compare_all(build, source, err));
     do {
-        FIRN_TRY(firn_step_tell(build->options->step, 0, 0, err));
-        FIRN_TRY(run_all(build, walk_task, false, err));
+        FIRN_TRY_RETURN(firn_step_tell(build->options->step, 0, 0, err));
+        FIRN_TRY_RETURN(run_all(build, walk_task, false, err));
     } while (firn_graph_measure_next(build->measure, build->graph));
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* ---- all of it ---- */
@@ -564,7 +553,6 @@ open_build(struct build *build, firn_error *err)
     struct firn_graph *graph = build->graph;
     const struct firn_graph_parameters *parameters = &graph->parameters;
     size_t lists = (size_t)BATCH_NODES_MAX * (graph->top_level + 1);
-    int rc = FIRN_OK;
     build->order = firn_alloc_array((size_t)graph->count + 1, sizeof *build->order);
     build->counts = firn_alloc_zeroed((size_t)graph->count + 1);
     build->found = firn_alloc_array(lists * forward_most(parameters->m), sizeof *build->found);
@@ -575,20 +563,21 @@ open_build(struct build *build, firn_error *err)
         struct worker *worker = &build->workers[i];
         worker->build = build;
         worker->number = i;
-        FIRN_TRY(firn_graph_search_scratch_create(&worker->scratch, err));
-        FIRN_TRY(firn_graph_code_prepare(graph, worker->scratch, err));
-        FIRN_TRY(firn_graph_walk_prepare(graph, worker->scratch, parameters->ef_construction, err));
+        FIRN_TRY_RETURN(firn_graph_search_scratch_create(&worker->scratch, err));
+        FIRN_TRY_RETURN(firn_graph_code_prepare(graph, worker->scratch, err));
+        FIRN_TRY_RETURN(
+            firn_graph_walk_prepare(graph, worker->scratch, parameters->ef_construction, err));
         worker->list = firn_alloc_array((size_t)graph->link_width + 1, sizeof *worker->list);
         if (worker->list == NULL) {
             return firn_error_no_memory(err, "a graph");
         }
     }
     if (build->threads > 1) {
-        FIRN_TRY(firn_os_jobs_create(build->options->os, build->threads - 1, &build->jobs, err));
+        FIRN_TRY_RETURN(
+            firn_os_jobs_create(build->options->os, build->threads - 1, &build->jobs, err));
         firn_os_jobs_step_back(build->jobs);
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 static void
@@ -614,17 +603,15 @@ adopt_node(const struct build *build, struct firn_graph_scratch *scratch, uint32
 {
     const struct firn_graph *graph = build->graph;
     size_t count;
-    int rc;
-    FIRN_TRY(firn_graph_merge_links(&build->merge, graph, scratch, node, 0, list_of(graph, node),
-                                    &count, err));
+    FIRN_TRY_RETURN(firn_graph_merge_links(&build->merge, graph, scratch, node, 0,
+                                           list_of(graph, node), &count, err));
     build->counts[node] = (uint8_t)count;
     for (uint32_t level = firn_graph_walk_level_of(graph, node); level > 0; level--) {
-        FIRN_TRY(firn_graph_merge_links(&build->merge, graph, scratch, node, level,
-                                        firn_graph_walk_upper_list(graph, node, level), &count,
-                                        err));
+        FIRN_TRY_RETURN(firn_graph_merge_links(&build->merge, graph, scratch, node, level,
+                                               firn_graph_walk_upper_list(graph, node, level),
+                                               &count, err));
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* (I1): a list is written by the thread that takes its node, and read by none. */

@@ -23,30 +23,26 @@ find(const struct firn_graph *graph, struct firn_graph_scratch *scratch, uint32_
      uint32_t level, bool *out_is_found, firn_error *err)
 {
     const uint8_t *record = firn_graph_array_at(&graph->codes, node);
-    int rc;
     firn_graph_code_query_of(graph, record, &scratch->query);
-    FIRN_TRY(firn_graph_walk_descend(graph, scratch, graph->top_level, level - 1, err));
+    FIRN_TRY_RETURN(firn_graph_walk_descend(graph, scratch, graph->top_level, level - 1, err));
     /* Another with the same code is as good. */
     const uint32_t nearest = firn_graph_item_node(scratch->pool.items[0]);
     *out_is_found =
         firn_graph_walk_was_visited(scratch, node) ||
         memcmp(firn_graph_array_at(&graph->codes, nearest), record, graph->codes.stride) == 0;
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 int
 firn_graph_connect_look(const struct firn_graph *graph, struct firn_graph_scratch *scratch,
                         uint32_t node, bool *out_is_found, firn_error *err)
 {
-    int rc = FIRN_OK;
     *out_is_found = true;
     for (uint32_t level = firn_graph_walk_level_of(graph, node); level > 0 && *out_is_found;
          level--) {
-        FIRN_TRY(find(graph, scratch, node, level, out_is_found, err));
+        FIRN_TRY_RETURN(find(graph, scratch, node, level, out_is_found, err));
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 int
@@ -54,10 +50,9 @@ firn_graph_connect(struct firn_graph *graph, struct firn_graph_scratch *scratch,
                    firn_error *err)
 {
     const uint32_t m = graph->parameters.m;
-    int rc = FIRN_OK;
     for (uint32_t level = firn_graph_walk_level_of(graph, node); level > 0; level--) {
         bool is_found;
-        FIRN_TRY(find(graph, scratch, node, level, &is_found, err));
+        FIRN_TRY_RETURN(find(graph, scratch, node, level, &is_found, err));
         if (is_found) {
             continue;
         }
@@ -72,6 +67,5 @@ firn_graph_connect(struct firn_graph *graph, struct firn_graph_scratch *scratch,
         }
         list[place] = node;
     }
-out:
-    return rc;
+    return FIRN_OK;
 }

@@ -398,7 +398,6 @@ judge(struct exact *exact, const void *query, uint64_t *out_judged, firn_error *
 {
     struct firn_graph_candidate candidates[JUDGED];
     double distances[JUDGED];
-    int rc = FIRN_OK;
     exact->end_count = 0;
     exact->limit = __builtin_inf();
     for (size_t i = 0; i < exact->near_count;) {
@@ -412,14 +411,14 @@ judge(struct exact *exact, const void *query, uint64_t *out_judged, firn_error *
         if (count == 0) {
             break;
         }
-        FIRN_TRY(firn_graph_read_judge(exact->graph, query, candidates, count, distances, err));
+        FIRN_TRY_RETURN(
+            firn_graph_read_judge(exact->graph, query, candidates, count, distances, err));
         *out_judged += count;
         for (size_t j = 0; j < count; j++) {
             take(exact, candidates[j].node, distances[j]);
         }
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* ---- the search ---- */

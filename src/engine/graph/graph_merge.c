@@ -173,14 +173,11 @@ replace(const struct firn_graph_merge *merge, const struct firn_graph *graph,
         firn_error *err)
 {
     struct firn_graph_pool *pool = &scratch->pool;
-    int rc;
     pool->count = 0;
     pool->next = 0;
     pool->limit = pool->room < NEAREST ? pool->room : NEAREST;
-    FIRN_TRY(measure_beyond(merge, graph, scratch, gone, level, err));
-    rc = firn_graph_walk_select(graph, scratch, pool->items, pool->count, *count + 1, count, err);
-out:
-    return rc;
+    FIRN_TRY_RETURN(measure_beyond(merge, graph, scratch, gone, level, err));
+    return firn_graph_walk_select(graph, scratch, pool->items, pool->count, *count + 1, count, err);
 }
 
 int

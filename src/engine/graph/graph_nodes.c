@@ -31,10 +31,9 @@ read_all(struct firn_graph *graph, const struct firn_graph_source *source,
          void *ctx, firn_error *err)
 {
     const uint8_t *vectors[FIRN_GRAPH_READ_MAX];
-    int rc = FIRN_OK;
     for (uint64_t first = 0; first < source->rows;) {
         size_t count = firn_graph_step(graph, source->rows - first);
-        FIRN_TRY(source->read(source->ctx, first, count, vectors, err));
+        FIRN_TRY_RETURN(source->read(source->ctx, first, count, vectors, err));
         for (size_t i = 0; i < count; i++) {
             if (vectors[i] != NULL && firn_graph_code_accepts(&graph->parameters, vectors[i]) &&
                 take(graph, first + i, vectors[i], ctx) != FIRN_OK) {
@@ -43,8 +42,7 @@ read_all(struct firn_graph *graph, const struct firn_graph_source *source,
         }
         first += count;
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* A row with a vector. */
@@ -170,20 +168,18 @@ map_array(struct firn_os *os, struct firn_graph_array *array, uint32_t count,
 {
     size_t size = (size_t)array->blocks * array->per_block * array->stride;
     size_t large = FIRN_OS_PAGES_LARGE_SIZE;
-    int rc = FIRN_OK;
     size = size >= large ? (size + large - 1) / large * large : size > 0 ? size : 1;
     (void)count;
     array->place = firn_alloc_array((size_t)array->blocks + 1, sizeof *array->place);
     if (array->place == NULL) {
         return firn_error_no_memory(err, "a graph");
     }
-    FIRN_TRY(firn_os_pages_map(os, size, pages, err));
+    FIRN_TRY_RETURN(firn_os_pages_map(os, size, pages, err));
     (void)firn_os_pages_prefer_large(pages);
     for (uint32_t i = 0; i < array->blocks; i++) {
         atomic_init(&array->place[i], pages->data + (size_t)i * array->per_block * array->stride);
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* Of a node that is new, by the seed. */

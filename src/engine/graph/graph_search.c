@@ -160,14 +160,13 @@ add_rows(struct batch *batch, const uint64_t *allowed, firn_error *err)
     const struct firn_graph *graph = batch->graph;
     uint64_t before =
         0; /* rows without a node of their own, up to the last one; they only become more */
-    int rc = FIRN_OK;
     for (uint64_t word = 0; word * 64 < graph->rows; word++) {
         /* Bits beyond the last row mean nothing. */
         const uint64_t left = graph->rows - word * 64;
         const uint64_t mask = left < 64 ? (UINT64_C(1) << left) - 1 : UINT64_MAX;
         uint64_t bits = allowed[word] & mask;
         if (graph->rows_of == NULL) {
-            FIRN_TRY(add_bits(batch, (uint32_t)(word * 64), bits, err));
+            FIRN_TRY_RETURN(add_bits(batch, (uint32_t)(word * 64), bits, err));
             continue;
         }
         for (; bits != 0; bits &= bits - 1) {
@@ -179,12 +178,11 @@ add_rows(struct batch *batch, const uint64_t *allowed, firn_error *err)
             }
             before = row - node;
             if (node < graph->count && graph->rows_of[node] == row) {
-                FIRN_TRY(add(batch, (uint32_t)node, err));
+                FIRN_TRY_RETURN(add(batch, (uint32_t)node, err));
             }
         }
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* Nodes whose own row is not allowed, but one of its twins. */
@@ -193,17 +191,15 @@ add_twins(struct batch *batch, const uint64_t *allowed, firn_error *err)
 {
     const struct firn_graph *graph = batch->graph;
     uint32_t last = FIRN_GRAPH_NONE;
-    int rc = FIRN_OK;
     for (uint32_t i = 0; i < graph->twin_count; i++) {
         const uint32_t node = graph->twin_nodes[i];
         if (node != last && has_bit(allowed, graph->twin_rows[i]) &&
             !has_bit(allowed, row_of(graph, node))) {
             last = node;
-            FIRN_TRY(add(batch, node, err));
+            FIRN_TRY_RETURN(add(batch, node, err));
         }
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* Measures the codes of all rows that are allowed. */
@@ -244,16 +240,13 @@ static int
 walk(const struct firn_graph *graph, size_t limit, uint64_t evaluated_max,
      struct firn_graph_scratch *scratch, firn_error *err)
 {
-    int rc;
-    FIRN_TRY(firn_graph_walk_prepare(graph, scratch, limit, err));
-    FIRN_TRY(firn_graph_walk_descend(graph, scratch, graph->top_level, 0, err));
+    FIRN_TRY_RETURN(firn_graph_walk_prepare(graph, scratch, limit, err));
+    FIRN_TRY_RETURN(firn_graph_walk_descend(graph, scratch, graph->top_level, 0, err));
     DCHECK(scratch->pool.count > 0);
     uint32_t node = firn_graph_item_node(scratch->pool.items[0]);
     firn_graph_walk_begin(scratch, limit);
-    FIRN_TRY(firn_graph_walk_enter(graph, scratch, node, err));
-    FIRN_TRY(firn_graph_walk(graph, scratch, 0, evaluated_max, err));
-out:
-    return rc;
+    FIRN_TRY_RETURN(firn_graph_walk_enter(graph, scratch, node, err));
+    return firn_graph_walk(graph, scratch, 0, evaluated_max, err);
 }
 
 /* Takes the rows of the first `nodes` of the pool's nodes that are allowed, up to `most`; out may be NULL. */
@@ -330,13 +323,12 @@ walk_filtered(const struct firn_graph *graph, const struct firn_graph_search_opt
         wanted + spare < FIRN_GRAPH_EF_MAX ? wanted + spare : (size_t)FIRN_GRAPH_EF_MAX;
     struct filtered filtered = {.nearest =
                                     multiplied(expected, graph->rows, options->allowed_count)};
-    int rc = FIRN_OK;
     for (;;) {
         *out_is_over = !plan(graph, options, ef, wanted, scratch->evaluated, &filtered);
         if (*out_is_over) {
             break;
         }
-        FIRN_TRY(walk(graph, filtered.limit, options->allowed_count, scratch, err));
+        FIRN_TRY_RETURN(walk(graph, filtered.limit, options->allowed_count, scratch, err));
         const size_t found =
             collect(graph, options, &scratch->pool, filtered.nearest, wanted, NULL);
         if (found >= wanted) {
@@ -351,8 +343,7 @@ walk_filtered(const struct firn_graph *graph, const struct firn_graph_search_opt
         wider = wider > WIDER_MAX * filtered.nearest ? WIDER_MAX * filtered.nearest : wider;
         filtered.nearest = wider < FIRN_GRAPH_EF_MAX ? wider : FIRN_GRAPH_EF_MAX;
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 static int

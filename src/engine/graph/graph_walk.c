@@ -210,7 +210,6 @@ static int
 locate(const struct firn_graph *graph, struct firn_graph_scratch *scratch, const uint32_t *nodes,
        size_t count, const uint8_t **out, firn_error *err)
 {
-    int rc = FIRN_OK;
     DCHECK(scratch->pin_count == 0);
     for (size_t i = 0; i < count; i++) {
         out[i] = firn_graph_array_at(&graph->codes, nodes[i]);
@@ -220,11 +219,10 @@ locate(const struct firn_graph *graph, struct firn_graph_scratch *scratch, const
         }
         struct firn_block_pin *pin = &scratch->pins[scratch->pin_count];
         *pin = (struct firn_block_pin){.data = NULL};
-        FIRN_TRY(fetch(graph, &graph->codes, nodes[i], pin, &out[i], err));
+        FIRN_TRY_RETURN(fetch(graph, &graph->codes, nodes[i], pin, &out[i], err));
         scratch->pin_count += pin->data != NULL ? 1 : 0;
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 int
@@ -312,7 +310,6 @@ firn_graph_walk_measure_all(const struct firn_graph *graph, struct firn_graph_sc
     enum { LEAD = 4 }; /* fours that are on their way */
     const uint8_t *records[LEAD][4];
     const size_t fours = (count + 3) / 4;
-    int rc = FIRN_OK;
     for (size_t i = 0; i < fours + LEAD; i++) {
         const uint8_t **four = records[i % LEAD];
         if (i >= LEAD) {
@@ -320,7 +317,7 @@ firn_graph_walk_measure_all(const struct firn_graph *graph, struct firn_graph_sc
             const size_t n = count - 4 * (i - LEAD) < 4 ? count - 4 * (i - LEAD) : 4;
             float distances[4];
             if (four[0] == NULL) {
-                FIRN_TRY(firn_graph_walk_measure(graph, scratch, measured, n, err));
+                FIRN_TRY_RETURN(firn_graph_walk_measure(graph, scratch, measured, n, err));
             } else {
                 firn_graph_code_measure_four(graph, &scratch->query, four, distances);
                 scratch->evaluated += n;
@@ -331,8 +328,7 @@ firn_graph_walk_measure_all(const struct firn_graph *graph, struct firn_graph_sc
             locate_four(graph, nodes + 4 * i, count - 4 * i, four);
         }
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* Measures what was gathered. */
@@ -516,37 +512,33 @@ firn_graph_walk(const struct firn_graph *graph, struct firn_graph_scratch *scrat
                 uint64_t evaluated_max, firn_error *err)
 {
     struct firn_graph_pool *pool = &scratch->pool;
-    int rc = FIRN_OK;
     while (pool->next < pool->count && scratch->evaluated < evaluated_max) {
         uint64_t *item = &pool->items[pool->next++];
         if ((*item & 1) == 0) {
             *item |= 1;
-            FIRN_TRY(follow(graph, scratch, firn_graph_item_node(*item), level, err));
+            FIRN_TRY_RETURN(follow(graph, scratch, firn_graph_item_node(*item), level, err));
         }
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 int
 firn_graph_walk_descend(const struct firn_graph *graph, struct firn_graph_scratch *scratch,
                         uint32_t from, uint32_t level, firn_error *err)
 {
-    int rc;
     uint32_t node = graph->entry;
     DCHECK(graph->count > 0 && from <= graph->top_level);
     firn_graph_walk_begin(scratch, DESCENT);
-    FIRN_TRY(firn_graph_walk_enter(graph, scratch, node, err));
+    FIRN_TRY_RETURN(firn_graph_walk_enter(graph, scratch, node, err));
     for (uint32_t at = from; at > level; at--) {
-        FIRN_TRY(firn_graph_walk(graph, scratch, at, UINT64_MAX, err));
+        FIRN_TRY_RETURN(firn_graph_walk(graph, scratch, at, UINT64_MAX, err));
         for (size_t i = 0; i < scratch->pool.count; i++) {
             scratch->pool.items[i] &= ~UINT64_C(1);
         }
         scratch->pool.next = 0;
     }
     DCHECK(scratch->pool.count > 0 && scratch->pool.count <= DESCENT);
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* ---- choosing neighbours ---- */

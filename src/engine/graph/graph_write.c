@@ -17,12 +17,9 @@ add_block(struct firn_block_writer *writer, firn_slice bytes, uint32_t section, 
 {
     DCHECK(bytes.size > 0 && bytes.size <= UINT32_MAX);
     struct firn_block_ref ref;
-    int rc;
-    FIRN_TRY(
+    FIRN_TRY_RETURN(
         firn_block_writer_add(writer, FIRN_CODEC_NONE, bytes, (uint32_t)bytes.size, &ref, err));
-    rc = firn_block_writer_add_section(writer, section, &ref, err);
-out:
-    return rc;
+    return firn_block_writer_add_section(writer, section, &ref, err);
 }
 
 /* A stream of bytes in parts. */
@@ -30,14 +27,12 @@ static int
 add_stream(struct firn_block_writer *writer, const struct firn_buf *bytes, uint32_t section,
            firn_error *err)
 {
-    int rc = FIRN_OK;
     for (size_t at = 0; at < bytes->size; at += FIRN_GRAPH_PART_SIZE) {
         size_t left = bytes->size - at;
         size_t size = left < FIRN_GRAPH_PART_SIZE ? left : FIRN_GRAPH_PART_SIZE;
-        FIRN_TRY(add_block(writer, firn_bytes(bytes->data + at, size), section, err));
+        FIRN_TRY_RETURN(add_block(writer, firn_bytes(bytes->data + at, size), section, err));
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* Records that are gathered into blocks. */
@@ -53,19 +48,18 @@ static int
 flush_block(struct blocks *blocks, firn_error *err)
 {
     struct firn_block_ref ref;
-    int rc;
     DCHECK(blocks->bytes.size <= blocks->size);
     if (blocks->bytes.size == 0) {
         return FIRN_OK;
     }
-    FIRN_TRY(firn_block_writer_add(blocks->writer, FIRN_CODEC_NONE, firn_buf_slice(&blocks->bytes),
-                                   (uint32_t)blocks->bytes.size, &ref, err));
+    FIRN_TRY_RETURN(firn_block_writer_add(blocks->writer, FIRN_CODEC_NONE,
+                                          firn_buf_slice(&blocks->bytes),
+                                          (uint32_t)blocks->bytes.size, &ref, err));
     CHECK(blocks->expected == 0 || ref.offset == blocks->expected); /* (I1) */
     *blocks->out_offset = blocks->expected == 0 ? ref.offset : *blocks->out_offset;
     blocks->expected = ref.offset + firn_block_reader_span(&ref);
     firn_buf_clear(&blocks->bytes);
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 static int
@@ -145,57 +139,53 @@ put_le16(struct firn_buf *out, uint16_t value)
 static int
 put_widths(const struct firn_graph_widths *widths, struct firn_buf *out)
 {
-    int rc;
     DCHECK(widths->count <= FIRN_GRAPH_WIDTHS_MAX);
-    FIRN_TRY(firn_buf_append_le32(out, widths->count));
+    FIRN_TRY_RETURN(firn_buf_append_le32(out, widths->count));
     for (uint32_t i = 0; i < widths->count; i++) {
         const struct firn_graph_width *width = &widths->all[i];
         DCHECK(width->ef <= FIRN_GRAPH_EF_MAX && (i == 0 || width->ef > width[-1].ef));
-        FIRN_TRY(firn_buf_append_le32(out, width->ef));
-        FIRN_TRY(firn_buf_append_le32(out, width->compared));
+        FIRN_TRY_RETURN(firn_buf_append_le32(out, width->ef));
+        FIRN_TRY_RETURN(firn_buf_append_le32(out, width->compared));
         for (size_t r = 0; r < FIRN_GRAPH_RECALLS; r++) {
             DCHECK(i == 0 || width->recalls[r] >= width[-1].recalls[r]);
-            FIRN_TRY(put_le16(out, width->recalls[r]));
+            FIRN_TRY_RETURN(put_le16(out, width->recalls[r]));
         }
-        FIRN_TRY(put_le16(out, 0));
+        FIRN_TRY_RETURN(put_le16(out, 0));
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 static int
 put_header(const struct firn_graph *graph, const uint64_t offsets[3], struct firn_buf *out)
 {
     const struct firn_graph_parameters *parameters = &graph->parameters;
-    int rc;
     DCHECK(out->size == 0 && graph->count <= graph->rows);
-    FIRN_TRY(firn_buf_append_le32(out, graph->widths.is_measured ? FIRN_GRAPH_VERSION
-                                                                 : FIRN_GRAPH_VERSION_UNMEASURED));
-    FIRN_TRY(firn_buf_append_u8(out, (uint8_t)parameters->metric));
-    FIRN_TRY(firn_buf_append_u8(out, (uint8_t)graph->top_level));
-    FIRN_TRY(put_le16(out, (uint16_t)parameters->m));
-    FIRN_TRY(firn_buf_append_le32(out, parameters->dimensions));
-    FIRN_TRY(firn_buf_append_le32(out, parameters->column));
-    FIRN_TRY(firn_buf_append_le32(out, parameters->ef_construction));
-    FIRN_TRY(firn_buf_append_le32(out, graph->count));
-    FIRN_TRY(firn_buf_append_le64(out, parameters->seed));
-    FIRN_TRY(firn_buf_append_le64(out, graph->rows));
-    FIRN_TRY(firn_buf_append_le32(out, graph->entry));
-    FIRN_TRY(firn_buf_append_le32(out, graph->upper_count));
-    FIRN_TRY(firn_buf_append_le32(out, graph->upper_starts[graph->upper_count]));
-    FIRN_TRY(firn_buf_append_le32(out, graph->count == graph->rows ? 0 : FIRN_GRAPH_FLAG_ROWS));
-    FIRN_TRY(firn_buf_append_le32(out, graph->codes.stride));
-    FIRN_TRY(firn_buf_append_le32(out, graph->twin_count));
-    FIRN_TRY(put_f64(out, graph->scale));
-    FIRN_TRY(put_f64(out, 0));
+    FIRN_TRY_RETURN(firn_buf_append_le32(
+        out, graph->widths.is_measured ? FIRN_GRAPH_VERSION : FIRN_GRAPH_VERSION_UNMEASURED));
+    FIRN_TRY_RETURN(firn_buf_append_u8(out, (uint8_t)parameters->metric));
+    FIRN_TRY_RETURN(firn_buf_append_u8(out, (uint8_t)graph->top_level));
+    FIRN_TRY_RETURN(put_le16(out, (uint16_t)parameters->m));
+    FIRN_TRY_RETURN(firn_buf_append_le32(out, parameters->dimensions));
+    FIRN_TRY_RETURN(firn_buf_append_le32(out, parameters->column));
+    FIRN_TRY_RETURN(firn_buf_append_le32(out, parameters->ef_construction));
+    FIRN_TRY_RETURN(firn_buf_append_le32(out, graph->count));
+    FIRN_TRY_RETURN(firn_buf_append_le64(out, parameters->seed));
+    FIRN_TRY_RETURN(firn_buf_append_le64(out, graph->rows));
+    FIRN_TRY_RETURN(firn_buf_append_le32(out, graph->entry));
+    FIRN_TRY_RETURN(firn_buf_append_le32(out, graph->upper_count));
+    FIRN_TRY_RETURN(firn_buf_append_le32(out, graph->upper_starts[graph->upper_count]));
+    FIRN_TRY_RETURN(
+        firn_buf_append_le32(out, graph->count == graph->rows ? 0 : FIRN_GRAPH_FLAG_ROWS));
+    FIRN_TRY_RETURN(firn_buf_append_le32(out, graph->codes.stride));
+    FIRN_TRY_RETURN(firn_buf_append_le32(out, graph->twin_count));
+    FIRN_TRY_RETURN(put_f64(out, graph->scale));
+    FIRN_TRY_RETURN(put_f64(out, 0));
     for (size_t i = 0; i < 3; i++) {
-        FIRN_TRY(firn_buf_append_le64(out, offsets[i]));
+        FIRN_TRY_RETURN(firn_buf_append_le64(out, offsets[i]));
     }
     DCHECK(out->size == FIRN_GRAPH_HEADER_SIZE);
-    FIRN_TRY(firn_buf_append(out, graph->mean, graph->numbers * sizeof *graph->mean));
-    rc = graph->widths.is_measured ? put_widths(&graph->widths, out) : FIRN_OK;
-out:
-    return rc;
+    FIRN_TRY_RETURN(firn_buf_append(out, graph->mean, graph->numbers * sizeof *graph->mean));
+    return graph->widths.is_measured ? put_widths(&graph->widths, out) : FIRN_OK;
 }
 
 static int
@@ -203,17 +193,14 @@ put_upper(const struct firn_graph *graph, struct firn_buf *out)
 {
     size_t count = graph->upper_count;
     size_t lists = graph->upper_starts[count];
-    int rc;
-    FIRN_TRY(firn_buf_append(out, graph->upper_nodes, count * sizeof *graph->upper_nodes));
+    FIRN_TRY_RETURN(firn_buf_append(out, graph->upper_nodes, count * sizeof *graph->upper_nodes));
     for (size_t i = 0; i < count; i++) {
         uint32_t levels = graph->upper_starts[i + 1] - graph->upper_starts[i];
         DCHECK(levels <= UINT8_MAX);
-        FIRN_TRY(firn_buf_append_u8(out, (uint8_t)levels));
+        FIRN_TRY_RETURN(firn_buf_append_u8(out, (uint8_t)levels));
     }
-    rc = firn_buf_append(out, graph->upper_links,
-                         lists * graph->parameters.m * sizeof *graph->upper_links);
-out:
-    return rc;
+    return firn_buf_append(out, graph->upper_links,
+                           lists * graph->parameters.m * sizeof *graph->upper_links);
 }
 
 int

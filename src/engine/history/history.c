@@ -564,14 +564,13 @@ static int
 prepare_create(struct firn_history *history, struct firn_history_change *change, firn_error *err)
 {
     const struct firn_history_record *record = &change->record;
-    int rc;
     if (record->name.size > FIRN_HISTORY_NAME_SIZE_MAX) {
         return firn_error_set(err, FIRN_LIMIT,
                               "the name of a checkpoint has %zu bytes; at most %d are allowed",
                               record->name.size, FIRN_HISTORY_NAME_SIZE_MAX);
     }
-    FIRN_TRY(reserve(history, err));
-    FIRN_TRY(refuse_taken(history, record->id, err));
+    FIRN_TRY_RETURN(reserve(history, err));
+    FIRN_TRY_RETURN(refuse_taken(history, record->id, err));
     change->added = make_checkpoint(record->id, record, record->name);
     if (change->added == NULL) {
         return firn_error_no_memory(err, "a checkpoint");
@@ -580,8 +579,7 @@ prepare_create(struct firn_history *history, struct firn_history_change *change,
         return firn_error_set(err, FIRN_EXISTS, "there is a checkpoint '%s' already",
                               change->added->name);
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* A line of what a checkpoint sees, plus everything from begin on. */
@@ -607,7 +605,6 @@ prepare_restore(struct firn_history *history, struct firn_history_change *change
 {
     const struct firn_history_record *record = &change->record;
     const struct firn_db_checkpoint *target = firn_history_find(history, record->id);
-    int rc;
     if (target == NULL) {
         return firn_error_set(err, FIRN_NOT_FOUND, "there is no such checkpoint");
     }
@@ -617,16 +614,15 @@ prepare_restore(struct firn_history *history, struct firn_history_change *change
                               "cannot be longer",
                               FIRN_HISTORY_INTERVALS_MAX);
     }
-    FIRN_TRY(reserve(history, err));
-    FIRN_TRY(refuse_taken(history, record->safety, err));
+    FIRN_TRY_RETURN(reserve(history, err));
+    FIRN_TRY_RETURN(refuse_taken(history, record->safety, err));
     change->added = make_checkpoint(record->safety, record, firn_bytes(NULL, 0));
     change->line = continue_line(target, record->sequence);
     if (change->added == NULL || change->line == NULL || change->line->intervals == NULL) {
         return firn_error_no_memory(err, "a restore");
     }
     memcpy(change->added->restored, record->id, FIRN_HISTORY_ID_SIZE);
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* Checks that all exist, and none is named twice: those found so far are marked. */

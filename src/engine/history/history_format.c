@@ -44,27 +44,24 @@ put_deleted(const struct firn_history_record *record, struct firn_buf *out)
 int
 firn_history_format_put_record(const struct firn_history_record *record, struct firn_buf *out)
 {
-    int rc;
     DCHECK(record->sequence > 0 && record->sequence <= FIRN_STOREFILE_SEQUENCE_MAX);
     DCHECK(record->kind != FIRN_HISTORY_DELETE || record->deleted_count > 0);
     DCHECK(record->kind != FIRN_HISTORY_CREATE || record->deleted_count == 0);
     firn_buf_clear(out);
-    FIRN_TRY(firn_buf_append_le64(out, record->sequence));
-    FIRN_TRY(firn_buf_append_u8(out, 0));
-    FIRN_TRY(firn_buf_append_u8(out, (uint8_t)record->kind));
+    FIRN_TRY_RETURN(firn_buf_append_le64(out, record->sequence));
+    FIRN_TRY_RETURN(firn_buf_append_u8(out, 0));
+    FIRN_TRY_RETURN(firn_buf_append_u8(out, (uint8_t)record->kind));
     if (record->kind != FIRN_HISTORY_DELETE) {
-        FIRN_TRY(firn_buf_append(out, record->id, FIRN_HISTORY_ID_SIZE));
+        FIRN_TRY_RETURN(firn_buf_append(out, record->id, FIRN_HISTORY_ID_SIZE));
     }
     if (record->kind == FIRN_HISTORY_RESTORE) {
-        FIRN_TRY(firn_buf_append(out, record->safety, FIRN_HISTORY_ID_SIZE));
+        FIRN_TRY_RETURN(firn_buf_append(out, record->safety, FIRN_HISTORY_ID_SIZE));
     }
     if (record->kind != FIRN_HISTORY_DELETE) {
-        FIRN_TRY(firn_buf_append_le64(out, (uint64_t)record->created_ns));
+        FIRN_TRY_RETURN(firn_buf_append_le64(out, (uint64_t)record->created_ns));
     }
-    FIRN_TRY(record->kind == FIRN_HISTORY_CREATE ? firn_buf_append_sized(out, record->name)
-                                                 : put_deleted(record, out));
-out:
-    return rc;
+    return record->kind == FIRN_HISTORY_CREATE ? firn_buf_append_sized(out, record->name)
+                                               : put_deleted(record, out);
 }
 
 static bool
@@ -173,57 +170,50 @@ out:
 static int
 put_lines(const struct firn_history *history, struct firn_buf *out)
 {
-    int rc;
     size_t count = firn_history_line_count(history);
     for (size_t i = 0; i < count; i++) {
         firn_history_line(history, i)->index = i;
     }
-    FIRN_TRY(firn_buf_append_varint(out, count));
+    FIRN_TRY_RETURN(firn_buf_append_varint(out, count));
     for (size_t i = 0; i < count; i++) {
-        FIRN_TRY(put_line(i == 0 ? NULL : firn_history_line(history, i - 1),
-                          firn_history_line(history, i), out));
+        FIRN_TRY_RETURN(put_line(i == 0 ? NULL : firn_history_line(history, i - 1),
+                                 firn_history_line(history, i), out));
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 static int
 put_checkpoint(const struct firn_db_checkpoint *checkpoint, struct firn_buf *out)
 {
-    int rc;
     DCHECK(checkpoint->sequence >= checkpoint->line->begin);
-    FIRN_TRY(firn_buf_append(out, checkpoint->id, FIRN_HISTORY_ID_SIZE));
-    FIRN_TRY(firn_buf_append_varint(out, checkpoint->number));
-    FIRN_TRY(firn_buf_append_le64(out, (uint64_t)checkpoint->created_ns));
-    FIRN_TRY(firn_buf_append_varint(out, checkpoint->line->index));
-    FIRN_TRY(firn_buf_append_varint(out, checkpoint->sequence - checkpoint->line->begin));
+    FIRN_TRY_RETURN(firn_buf_append(out, checkpoint->id, FIRN_HISTORY_ID_SIZE));
+    FIRN_TRY_RETURN(firn_buf_append_varint(out, checkpoint->number));
+    FIRN_TRY_RETURN(firn_buf_append_le64(out, (uint64_t)checkpoint->created_ns));
+    FIRN_TRY_RETURN(firn_buf_append_varint(out, checkpoint->line->index));
+    FIRN_TRY_RETURN(firn_buf_append_varint(out, checkpoint->sequence - checkpoint->line->begin));
     if (firn_history_is_safety(checkpoint)) {
-        FIRN_TRY(firn_buf_append(out, checkpoint->restored, FIRN_HISTORY_ID_SIZE));
+        FIRN_TRY_RETURN(firn_buf_append(out, checkpoint->restored, FIRN_HISTORY_ID_SIZE));
     }
-    FIRN_TRY(firn_buf_append_sized(out, firn_str(checkpoint->name)));
-out:
-    return rc;
+    return firn_buf_append_sized(out, firn_str(checkpoint->name));
 }
 
 int
 firn_history_format_put(const struct firn_history *history, struct firn_buf *out)
 {
-    int rc;
     DCHECK(history->now != NULL && history->next_number > 0);
     firn_buf_clear(out);
-    FIRN_TRY(firn_buf_append_u8(out, FIRN_HISTORY_FORMAT_VERSION));
-    FIRN_TRY(firn_buf_append_le64(out, history->sequence));
-    FIRN_TRY(firn_buf_append_u8(out, history->has_undo ? HAS_UNDO : 0));
-    FIRN_TRY(firn_buf_append(out, history->undo, FIRN_HISTORY_ID_SIZE));
-    FIRN_TRY(firn_buf_append_varint(out, history->next_number));
-    FIRN_TRY(put_lines(history, out));
-    FIRN_TRY(firn_buf_append_varint(out, history->now->index));
-    FIRN_TRY(firn_buf_append_varint(out, firn_history_count(history)));
+    FIRN_TRY_RETURN(firn_buf_append_u8(out, FIRN_HISTORY_FORMAT_VERSION));
+    FIRN_TRY_RETURN(firn_buf_append_le64(out, history->sequence));
+    FIRN_TRY_RETURN(firn_buf_append_u8(out, history->has_undo ? HAS_UNDO : 0));
+    FIRN_TRY_RETURN(firn_buf_append(out, history->undo, FIRN_HISTORY_ID_SIZE));
+    FIRN_TRY_RETURN(firn_buf_append_varint(out, history->next_number));
+    FIRN_TRY_RETURN(put_lines(history, out));
+    FIRN_TRY_RETURN(firn_buf_append_varint(out, history->now->index));
+    FIRN_TRY_RETURN(firn_buf_append_varint(out, firn_history_count(history)));
     for (size_t i = 0; i < firn_history_count(history); i++) {
-        FIRN_TRY(put_checkpoint(firn_history_at(history, i), out));
+        FIRN_TRY_RETURN(put_checkpoint(firn_history_at(history, i), out));
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* ---- the whole history, from bytes ---- */
@@ -494,23 +484,20 @@ get_lines(struct decoder *decoder)
     struct firn_reader *reader = &decoder->reader;
     uint64_t count;
     uint64_t now;
-    int rc = FIRN_OK;
     if (!firn_reader_varint_max(reader, firn_reader_left(reader) / LINE_SIZE_MIN, &count) ||
         count == 0) {
         return refuse(decoder, "count of lines");
     }
     if (decoder->version == 1) {
-        FIRN_TRY(get_old_lines(decoder, count));
+        FIRN_TRY_RETURN(get_old_lines(decoder, count));
     }
     for (uint64_t i = 0; i < count && decoder->version > 1; i++) {
-        FIRN_TRY(get_line(decoder));
+        FIRN_TRY_RETURN(get_line(decoder));
     }
     if (!firn_reader_varint_max(reader, count - 1, &now)) {
         return refuse(decoder, "line of now");
     }
-    rc = firn_history_begin_now(decoder->history, told_line(decoder, now), decoder->err);
-out:
-    return rc;
+    return firn_history_begin_now(decoder->history, told_line(decoder, now), decoder->err);
 }
 
 /* ---- checkpoints ---- */

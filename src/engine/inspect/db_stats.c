@@ -281,15 +281,12 @@ append_level(const firn_store_level *level, struct firn_buf *out)
 static int
 append_levels(const firn_store_statistics *stats, struct firn_buf *out)
 {
-    int rc = FIRN_OK;
     for (size_t i = 0; i < FIRN_STORE_LEVELS; i++) {
-        FIRN_TRY(firn_buf_append_str(out, i == 0 ? "{\"levels\":[" : ","));
-        FIRN_TRY(append_level(&stats->levels[i], out));
+        FIRN_TRY_RETURN(firn_buf_append_str(out, i == 0 ? "{\"levels\":[" : ","));
+        FIRN_TRY_RETURN(append_level(&stats->levels[i], out));
     }
-    FIRN_TRY(firn_buf_append_str(out, "],\"history\":"));
-    rc = append_level(&stats->history, out);
-out:
-    return rc;
+    FIRN_TRY_RETURN(firn_buf_append_str(out, "],\"history\":"));
+    return append_level(&stats->history, out);
 }
 
 struct number {

@@ -135,31 +135,29 @@ int
 firn_log_append(struct firn_log *log, uint8_t type, const firn_slice *parts, size_t part_count,
                 struct firn_log_position *out, firn_error *err)
 {
-    int rc = FIRN_OK;
-    FIRN_TRY(firn_log_check_writable(log, err));
+    FIRN_TRY_RETURN(firn_log_check_writable(log, err));
     if (type < FIRN_LOG_TYPE_USER) {
-        rc = firn_error_set(err, FIRN_INVALID, "log records of type %u are the log's own", type);
-        goto out;
+        return firn_error_set(err, FIRN_INVALID, "log records of type %u are the log's own", type);
     }
     bool is_full = log->end >= log->segment_size_bytes && log->end > FIRN_LOG_FORMAT_SEGMENT_SIZE;
     /* Nothing is added to a segment that was given up. */
     if (is_full || log->oldest_wanted > log->segment.number) {
-        FIRN_TRY(firn_log_rotate(log, err));
+        FIRN_TRY_RETURN(firn_log_rotate(log, err));
     }
     /* The newest segment changes in this thread only. */
     struct firn_log_writer_place place = {
         .file = log->file, .salt = log->segment.salt, .offset = log->end, .durable = log->durable};
     DCHECK(place.durable <= place.offset && place.offset >= FIRN_LOG_FORMAT_SEGMENT_SIZE);
-    FIRN_TRY(firn_log_writer_prepare(&log->writer, &place, type, parts, part_count, err));
+    FIRN_TRY_RETURN(firn_log_writer_prepare(&log->writer, &place, type, parts, part_count, err));
     uint64_t end;
-    rc = firn_log_writer_write(&log->writer, &place, &end, err);
+    int rc = firn_log_writer_write(&log->writer, &place, &end, err);
     if (rc != FIRN_OK) {
         bool is_undone = rc == FIRN_NO_SPACE && firn_log_writer_trim(&log->writer, place.file,
                                                                      place.offset, NULL) == FIRN_OK;
         if (!is_undone) {
             firn_log_latch(log);
         }
-        goto out;
+        return rc;
     }
     DCHECK(end % 8 == 0 && end > place.offset && end < FIRN_LOG_FORMAT_OFFSET_MAX);
     log->has_end_record = false;
@@ -168,7 +166,6 @@ firn_log_append(struct firn_log *log, uint8_t type, const firn_slice *parts, siz
     if (out != NULL) {
         *out = (struct firn_log_position){log->segment.number, place.offset};
     }
-out:
     return rc;
 }
 
@@ -215,7 +212,7 @@ int
 firn_log_sync(struct firn_log *log, firn_error *err)
 {
     int rc;
-    FIRN_TRY(firn_log_check_writable(log, err));
+    FIRN_TRY_RETURN(firn_log_check_writable(log, err));
     firn_os_mutex_lock(&log->mutex);
     struct firn_log_position target = {log->segment.number, log->end};
     while (log->is_syncing && !log->has_failed && !is_durable_locked(log, target)) {
@@ -230,9 +227,7 @@ firn_log_sync(struct firn_log *log, firn_error *err)
         firn_log_give_token(log);
         return rc;
     }
-    rc = has_failed ? refuse_failed(log, err) : FIRN_OK;
-out:
-    return rc;
+    return has_failed ? refuse_failed(log, err) : FIRN_OK;
 }
 
 /* ---- segments ---- */
@@ -240,8 +235,7 @@ out:
 int
 firn_log_remove_before(struct firn_log *log, uint64_t first_segment, firn_error *err)
 {
-    int rc;
-    FIRN_TRY(firn_log_check_writable(log, err));
+    FIRN_TRY_RETURN(firn_log_check_writable(log, err));
     if (first_segment > log->segment.number + 1) {
         return firn_error_set(err, FIRN_INVALID,
                               "cannot remove up to segment %" PRIu64
@@ -252,8 +246,7 @@ firn_log_remove_before(struct firn_log *log, uint64_t first_segment, firn_error 
     if (first_segment > log->oldest_wanted) {
         log->oldest_wanted = first_segment;
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 void
@@ -412,21 +405,19 @@ out:
 static int
 sync_recovered(struct firn_log *log, bool was_closed_cleanly, firn_error *err)
 {
-    int rc = FIRN_OK;
     DCHECK(log->durable <= log->end);
     if (was_closed_cleanly) {
         return FIRN_OK;
     }
     /* The process that made the segment may have died before its name was durable (I11). */
-    FIRN_TRY(firn_os_dir_sync(log->dir, err));
+    FIRN_TRY_RETURN(firn_os_dir_sync(log->dir, err));
     if (log->end > FIRN_LOG_FORMAT_SEGMENT_SIZE) {
         uint64_t start = log->durable > FIRN_LOG_FORMAT_SEGMENT_SIZE ? log->durable
                                                                      : FIRN_LOG_FORMAT_SEGMENT_SIZE;
-        FIRN_TRY(firn_log_writer_rewrite(&log->writer, log->file, start, log->end, err));
+        FIRN_TRY_RETURN(firn_log_writer_rewrite(&log->writer, log->file, start, log->end, err));
     }
     log->durable = log->end;
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* Prepares a log for appending. Requires: no other thread knows the log. */
@@ -542,19 +533,17 @@ trim(struct firn_log *log)
 static int
 finish(struct firn_log *log, firn_error *err)
 {
-    int rc = FIRN_OK;
-    FIRN_TRY(firn_log_check_writable(log, err));
+    FIRN_TRY_RETURN(firn_log_check_writable(log, err));
     if (log->oldest_wanted > log->segment.oldest) {
-        FIRN_TRY(forgive_no_space(log, firn_log_rotate(log, err)));
-        FIRN_TRY(firn_os_dir_sync(log->dir, err));
+        FIRN_TRY_RETURN(forgive_no_space(log, firn_log_rotate(log, err)));
+        FIRN_TRY_RETURN(firn_os_dir_sync(log->dir, err));
     }
     if (!log->has_end_record) {
-        FIRN_TRY(firn_log_sync(log, err));
+        FIRN_TRY_RETURN(firn_log_sync(log, err));
         trim(log);
-        FIRN_TRY(write_end(log, err));
+        FIRN_TRY_RETURN(write_end(log, err));
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 int

@@ -75,20 +75,17 @@ lend_with_token(struct firn_log *log, uint64_t segment, struct firn_os_dir *to_d
 {
     char name[FIRN_LOG_SEGMENT_NAME_SIZE];
     size_t i;
-    int rc;
-    FIRN_TRY(firn_log_check_writable(log, err));
-    FIRN_TRY(firn_log_rotate_finish_with_token(log, err)); /* (I14) */
+    FIRN_TRY_RETURN(firn_log_check_writable(log, err));
+    FIRN_TRY_RETURN(firn_log_rotate_finish_with_token(log, err)); /* (I14) */
     DCHECK(log->old_file == NULL && !log->is_read_only);
     if (!find_older(log, segment, &i)) {
         return firn_error_set(err, FIRN_NOT_FOUND, "the log '%s' has no whole segment %llu",
                               log->prefix, (unsigned long long)segment);
     }
-    FIRN_TRY(cut_off_rest(log, segment, firn_load_le64(log->older_ends.data + 8 * i), err));
+    FIRN_TRY_RETURN(cut_off_rest(log, segment, firn_load_le64(log->older_ends.data + 8 * i), err));
     log->lent_last = segment > log->lent_last ? segment : log->lent_last;
     firn_log_segment_name(log->prefix, segment, name);
-    FIRN_TRY(firn_os_link(log->dir, name, to_dir, to, err));
-out:
-    return rc;
+    return firn_os_link(log->dir, name, to_dir, to, err);
 }
 
 int

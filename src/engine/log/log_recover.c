@@ -356,8 +356,7 @@ try_candidate(struct firn_log_reader *reader, uint64_t offset, struct search *se
 {
     struct firn_log_reader_record record;
     bool is_valid = false;
-    int rc;
-    FIRN_TRY(reader_read(reader, offset, &record, &is_valid, err));
+    FIRN_TRY_RETURN(reader_read(reader, offset, &record, &is_valid, err));
     if (is_valid) {
         tail->has_later_record = true;
         if (record.header.durable > tail->durable) {
@@ -368,7 +367,7 @@ try_candidate(struct firn_log_reader *reader, uint64_t offset, struct search *se
     }
     *out_next = offset + 8;
     firn_slice bytes;
-    rc = load(reader, offset, FIRN_LOG_FORMAT_RECORD_SIZE, &bytes, err);
+    int rc = load(reader, offset, FIRN_LOG_FORMAT_RECORD_SIZE, &bytes, err);
     if (rc == FIRN_OK && bytes.size == FIRN_LOG_FORMAT_RECORD_SIZE) {
         uint64_t room = firn_log_format_record_room(firn_load_le32(bytes.data + 4));
         search->vain_bytes += firn_range_inside(offset, room, reader->size_bytes) ? room : 0;
@@ -378,7 +377,6 @@ try_candidate(struct firn_log_reader *reader, uint64_t offset, struct search *se
                               "%s: offset %" PRIu64 ": bad bytes with too many false records",
                               firn_os_file_path(reader->file), offset);
     }
-out:
     return rc;
 }
 
@@ -390,18 +388,17 @@ reader_tail(struct firn_log_reader *reader, uint64_t offset, struct firn_log_rea
 {
     DCHECK(offset % 8 == 0);
     *out = (struct firn_log_reader_tail){.is_blank = true};
-    int rc = FIRN_OK;
     const uint64_t start = offset;
     struct search search = {.vain_bytes_max = VAIN_BYTES_MIN};
     bool has_header_first = false;
     while (offset < reader->size_bytes) {
-        FIRN_TRY(skip_hole(reader, &offset, &search, err));
+        FIRN_TRY_RETURN(skip_hole(reader, &offset, &search, err));
         if (offset >= reader->size_bytes) {
             break;
         }
         uint64_t left = reader->size_bytes - offset;
         firn_slice bytes;
-        FIRN_TRY(
+        FIRN_TRY_RETURN(
             load(reader, offset, left < WINDOW_SIZE / 2 ? left : WINDOW_SIZE / 2, &bytes, err));
         out->is_blank = out->is_blank && is_zero(bytes);
         has_header_first =
@@ -409,7 +406,7 @@ reader_tail(struct firn_log_reader *reader, uint64_t offset, struct firn_log_rea
         bool is_found;
         uint64_t next = next_candidate(reader->segment.salt, offset, bytes, &is_found);
         if (is_found) {
-            FIRN_TRY(try_candidate(reader, next, &search, out, &next, err));
+            FIRN_TRY_RETURN(try_candidate(reader, next, &search, out, &next, err));
         }
         DCHECK(next % 8 == 0 && next >= offset); /* (I5) */
         if (next == offset) {
@@ -421,8 +418,7 @@ reader_tail(struct firn_log_reader *reader, uint64_t offset, struct firn_log_rea
      * that it was used. */
     bool is_recycled = (reader->segment.flags & FIRN_LOG_FORMAT_RECYCLED) != 0;
     out->has_torn_record = is_recycled ? has_header_first : !out->is_blank;
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* The first whole record at or after *offset, a multiple of 8, which is set to the place after it;
@@ -434,25 +430,24 @@ recover_reader_find(struct firn_log_reader *reader, uint64_t *offset, struct sea
 {
     DCHECK(*offset % 8 == 0);
     struct firn_log_reader_tail tail = {0};
-    int rc = FIRN_OK;
     *out_is_found = false;
     while (*offset < reader->size_bytes && !*out_is_found) {
-        FIRN_TRY(skip_hole(reader, offset, search, err));
+        FIRN_TRY_RETURN(skip_hole(reader, offset, search, err));
         if (*offset >= reader->size_bytes) {
             break;
         }
         uint64_t left = reader->size_bytes - *offset;
         firn_slice bytes;
         bool is_candidate;
-        FIRN_TRY(
+        FIRN_TRY_RETURN(
             load(reader, *offset, left < WINDOW_SIZE / 2 ? left : WINDOW_SIZE / 2, &bytes, err));
         uint64_t at = next_candidate(reader->segment.salt, *offset, bytes, &is_candidate);
         uint64_t next = at;
         if (is_candidate) {
-            FIRN_TRY(try_candidate(reader, at, search, &tail, &next, err));
+            FIRN_TRY_RETURN(try_candidate(reader, at, search, &tail, &next, err));
         }
         if (tail.has_later_record) {
-            FIRN_TRY(reader_read(reader, at, out, out_is_found, err));
+            FIRN_TRY_RETURN(reader_read(reader, at, out, out_is_found, err));
         }
         DCHECK(next % 8 == 0 && next >= *offset); /* (I5) */
         if (next == *offset) {
@@ -460,8 +455,7 @@ recover_reader_find(struct firn_log_reader *reader, uint64_t *offset, struct sea
         }
         *offset = next;
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* ==== reading a log and judging whether it is whole ==== */
@@ -537,8 +531,7 @@ pass_fence(struct walk *walk, uint64_t end, firn_error *err)
     uint64_t number = reader->segment.number;
     struct firn_log_position at;
     bool is_there;
-    int rc;
-    FIRN_TRY(walk->fence.ask(walk->fence.ctx, &at, &is_there, err));
+    FIRN_TRY_RETURN(walk->fence.ask(walk->fence.ctx, &at, &is_there, err));
     if (!is_there) {
         walk->shown_end = reader->window_offset + reader->window.size;
     } else if (at.segment != number) {
@@ -548,8 +541,7 @@ pass_fence(struct walk *walk, uint64_t end, firn_error *err)
     }
     walk->is_hidden = end > walk->shown_end;
     walk->fence_at = at;
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 static bool
@@ -603,27 +595,23 @@ note_end(struct walk *walk, uint64_t end, firn_error *err)
 static int
 read_closed_segment(struct walk *walk, uint64_t end, firn_error *err)
 {
-    int rc = FIRN_OK;
     uint64_t offset = FIRN_LOG_FORMAT_SEGMENT_SIZE;
     while (offset < end) {
         struct firn_log_reader_record record;
         bool is_valid;
-        FIRN_TRY(reader_read(&walk->reader, offset, &record, &is_valid, err));
+        FIRN_TRY_RETURN(reader_read(&walk->reader, offset, &record, &is_valid, err));
         if (!is_valid) {
-            FIRN_TRY(check_current(&walk->reader, err));
-            rc = damage(&walk->reader, offset, "bad bytes where a durable record stood", err);
-            goto out;
+            FIRN_TRY_RETURN(check_current(&walk->reader, err));
+            return damage(&walk->reader, offset, "bad bytes where a durable record stood", err);
         }
-        FIRN_TRY(check_record(&walk->reader, offset, &record, err));
+        FIRN_TRY_RETURN(check_record(&walk->reader, offset, &record, err));
         if (record.header.type == FIRN_LOG_FORMAT_NEXT || record.end > end) {
-            rc = damage(&walk->reader, offset, "a record across the segment's end", err);
-            goto out;
+            return damage(&walk->reader, offset, "a record across the segment's end", err);
         }
-        FIRN_TRY(show_record(walk, offset, &record, err));
+        FIRN_TRY_RETURN(show_record(walk, offset, &record, err));
         offset = record.end;
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* ---- the newest segment ---- */
@@ -633,16 +621,14 @@ static int
 read_with_second_look(struct walk *walk, uint64_t offset, struct firn_log_reader_record *record,
                       bool *out_is_valid, struct firn_log_reader_tail *out_tail, firn_error *err)
 {
-    int rc = FIRN_OK;
-    FIRN_TRY(reader_read(&walk->reader, offset, record, out_is_valid, err));
+    FIRN_TRY_RETURN(reader_read(&walk->reader, offset, record, out_is_valid, err));
     if (!*out_is_valid) {
-        FIRN_TRY(reader_refresh(&walk->reader, err));
-        FIRN_TRY(reader_tail(&walk->reader, offset, out_tail, err));
-        FIRN_TRY(reader_refresh(&walk->reader, err));
-        FIRN_TRY(reader_read(&walk->reader, offset, record, out_is_valid, err));
+        FIRN_TRY_RETURN(reader_refresh(&walk->reader, err));
+        FIRN_TRY_RETURN(reader_tail(&walk->reader, offset, out_tail, err));
+        FIRN_TRY_RETURN(reader_refresh(&walk->reader, err));
+        FIRN_TRY_RETURN(reader_read(&walk->reader, offset, record, out_is_valid, err));
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* Decides whether the place after the last whole record is damage, a cut, or the end. */

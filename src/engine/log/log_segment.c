@@ -295,16 +295,13 @@ turn_into_segment(struct firn_os_dir *dir, const char *prefix, const char *tempo
     DCHECK(segment->number == 1 || segment->previous_end >= FIRN_LOG_FORMAT_SEGMENT_SIZE);
     char name[FIRN_LOG_SEGMENT_NAME_SIZE];
     firn_log_segment_name(prefix, segment->number, name);
-    int rc = FIRN_OK;
-    FIRN_TRY(firn_os_random(firn_os_dir_os(dir), &segment->salt, sizeof segment->salt, err));
-    FIRN_TRY(write_header(dir, temporary, flags, segment, out_is_harmless, err));
-    rc = firn_os_rename(dir, temporary, dir, name, FIRN_OS_RENAME_NO_REPLACE, err);
+    FIRN_TRY_RETURN(firn_os_random(firn_os_dir_os(dir), &segment->salt, sizeof segment->salt, err));
+    FIRN_TRY_RETURN(write_header(dir, temporary, flags, segment, out_is_harmless, err));
+    int rc = firn_os_rename(dir, temporary, dir, name, FIRN_OS_RENAME_NO_REPLACE, err);
     /* A rename may have taken effect even though it failed otherwise. */
     *out_is_harmless = rc == FIRN_NO_SPACE;
-    FIRN_TRY(rc);
-    FIRN_TRY(firn_os_file_open(dir, name, FIRN_OS_READ | FIRN_OS_WRITE, 0, out, err));
-out:
-    return rc;
+    FIRN_TRY_RETURN(rc);
+    return firn_os_file_open(dir, name, FIRN_OS_READ | FIRN_OS_WRITE, 0, out, err);
 }
 
 int
@@ -316,15 +313,13 @@ firn_log_segment_create(struct firn_os_dir *dir, const char *prefix,
     *out_is_harmless = true;
     char temporary[FIRN_LOG_SEGMENT_NAME_SIZE];
     name_with_suffix(prefix, segment->number, temporary_suffix, temporary);
-    int rc;
-    FIRN_TRY(remove_if_there(dir, temporary, err));
-    rc = turn_into_segment(dir, prefix, temporary,
-                           FIRN_OS_CREATE | FIRN_OS_FOR_OWNER | FIRN_OS_EXCLUSIVE, segment, out,
-                           out_is_harmless, err);
+    FIRN_TRY_RETURN(remove_if_there(dir, temporary, err));
+    int rc = turn_into_segment(dir, prefix, temporary,
+                               FIRN_OS_CREATE | FIRN_OS_FOR_OWNER | FIRN_OS_EXCLUSIVE, segment, out,
+                               out_is_harmless, err);
     if (rc != FIRN_OK && *out_is_harmless) {
         (void)remove_if_there(dir, temporary, NULL);
     }
-out:
     return rc;
 }
 

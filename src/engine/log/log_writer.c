@@ -58,19 +58,17 @@ write_rest(const struct firn_log_writer_place *place, uint64_t at, uint64_t end,
            const firn_slice *parts, size_t part_count, firn_error *err)
 {
     static const uint8_t zeros[8];
-    int rc = FIRN_OK;
     for (size_t i = 0; i < part_count; i++) {
         if (parts[i].size > 0) {
-            FIRN_TRY(firn_os_file_write(place->file, at, parts[i].data, parts[i].size, err));
+            FIRN_TRY_RETURN(firn_os_file_write(place->file, at, parts[i].data, parts[i].size, err));
             at += parts[i].size;
         }
     }
     CHECK(at <= end && end - at < sizeof zeros);
     if (at < end) {
-        FIRN_TRY(firn_os_file_write(place->file, at, zeros, (size_t)(end - at), err));
+        FIRN_TRY_RETURN(firn_os_file_write(place->file, at, zeros, (size_t)(end - at), err));
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* Writes a record of these parts at its place. A failure may leave a part of it there, but no
@@ -82,7 +80,6 @@ direct_write(const struct firn_log_writer_place *place, const struct firn_log_fo
     uint8_t head[HEAD_MAX];
     size_t head_size = FIRN_LOG_FORMAT_RECORD_SIZE;
     size_t in_head = 0; /* parts */
-    int rc;
     DCHECK(place->durable <= place->offset);
     firn_log_format_put_header(record, place->salt, place->offset, parts, part_count, head);
     if (part_count > 0 && parts[0].size > 0 && parts[0].size <= HEAD_MAX - head_size) {
@@ -90,12 +87,10 @@ direct_write(const struct firn_log_writer_place *place, const struct firn_log_fo
         head_size += parts[0].size;
         in_head = 1;
     }
-    FIRN_TRY(write_rest(place, place->offset + head_size,
-                        place->offset + firn_log_format_record_room(record->length),
-                        parts + in_head, part_count - in_head, err));
-    FIRN_TRY(firn_os_file_write(place->file, place->offset, head, head_size, err));
-out:
-    return rc;
+    FIRN_TRY_RETURN(write_rest(place, place->offset + head_size,
+                               place->offset + firn_log_format_record_room(record->length),
+                               parts + in_head, part_count - in_head, err));
+    return firn_os_file_write(place->file, place->offset, head, head_size, err);
 }
 
 /* ==== assembling records, and writing them into a segment ==== */
@@ -315,21 +310,17 @@ firn_log_writer_rewrite(struct firn_log_writer *writer, struct firn_os_file *fil
                         uint64_t end, firn_error *err)
 {
     DCHECK(start >= FIRN_LOG_FORMAT_SEGMENT_SIZE && start <= end);
-    int rc = FIRN_OK;
     struct firn_buf *piece = &writer->buffer;
     while (start < end) {
         uint64_t left = end - start;
         firn_buf_clear(piece);
         if (firn_buf_set_size(piece, left < SETTLE_PIECE_SIZE ? (size_t)left : SETTLE_PIECE_SIZE) !=
             FIRN_OK) {
-            rc = firn_error_no_memory(err, "opening a log");
-            goto out;
+            return firn_error_no_memory(err, "opening a log");
         }
-        FIRN_TRY(firn_os_file_read_exact(file, start, piece->data, piece->size, err));
-        FIRN_TRY(firn_os_file_write(file, start, piece->data, piece->size, err));
+        FIRN_TRY_RETURN(firn_os_file_read_exact(file, start, piece->data, piece->size, err));
+        FIRN_TRY_RETURN(firn_os_file_write(file, start, piece->data, piece->size, err));
         start += piece->size;
     }
-    FIRN_TRY(firn_os_file_sync(file, err));
-out:
-    return rc;
+    return firn_os_file_sync(file, err);
 }

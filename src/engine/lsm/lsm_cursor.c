@@ -160,12 +160,11 @@ static int
 add_runs(struct firn_lsm_cursor *cursor, unsigned level, size_t begin, size_t end, firn_error *err)
 {
     DCHECK(begin < end && end <= cursor->state->version->levels[level].count);
-    int rc = FIRN_OK;
     const struct firn_version *version = cursor->state->version;
     for (size_t i = begin; i < end && version->levels[level].with_ranges > 0; i++) {
         struct firn_run_file *file = firn_version_file(&version->levels[level], i);
         if (file->info.range_count > 0) {
-            FIRN_TRY(add_ranges(cursor, file, err));
+            FIRN_TRY_RETURN(add_ranges(cursor, file, err));
         }
     }
     const struct firn_version_source_runs runs = {.version = version,
@@ -178,9 +177,7 @@ add_runs(struct firn_lsm_cursor *cursor, unsigned level, size_t begin, size_t en
     source->refused = &cursor->refused;
     source->is_unwanted = cursor->view != NULL ? is_covered : NULL;
     source->ctx = cursor;
-    FIRN_TRY(firn_version_source_add(source, &runs, cursor->merge, err));
-out:
-    return rc;
+    return firn_version_source_add(source, &runs, cursor->merge, err);
 }
 
 static bool
@@ -197,7 +194,6 @@ is_skipped(const struct firn_lsm_cursor *cursor, const struct firn_view *view,
 static int
 add_history(struct firn_lsm_cursor *cursor, const struct firn_view *view, firn_error *err)
 {
-    int rc = FIRN_OK;
     struct firn_version *version = cursor->state->version;
     const struct firn_version_level *history = &version->levels[FIRN_VERSION_HISTORY];
     if (view != NULL && firn_run_history_is_all_skipped(version, view)) {
@@ -207,22 +203,20 @@ add_history(struct firn_lsm_cursor *cursor, const struct firn_view *view, firn_e
         if (firn_version_run_overlaps(&history->runs[i], cursor->lower_bound,
                                       cursor->upper_bound) &&
             !is_skipped(cursor, view, firn_version_file(history, i))) {
-            FIRN_TRY(add_runs(cursor, FIRN_VERSION_HISTORY, i, i + 1, err));
+            FIRN_TRY_RETURN(add_runs(cursor, FIRN_VERSION_HISTORY, i, i + 1, err));
         }
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 static int
 add_version(struct firn_lsm_cursor *cursor, const struct firn_view *view, firn_error *err)
 {
-    int rc = FIRN_OK;
     const struct firn_version *version = cursor->state->version;
     for (size_t i = 0; i < version->levels[0].count; i++) {
         if (firn_version_run_overlaps(&version->levels[0].runs[i], cursor->lower_bound,
                                       cursor->upper_bound)) {
-            FIRN_TRY(add_runs(cursor, 0, i, i + 1, err));
+            FIRN_TRY_RETURN(add_runs(cursor, 0, i, i + 1, err));
         }
     }
     for (unsigned level = 1; level < FIRN_VERSION_LEVELS; level++) {
@@ -231,12 +225,10 @@ add_version(struct firn_lsm_cursor *cursor, const struct firn_view *view, firn_e
         firn_version_overlap(&version->levels[level], cursor->lower_bound, cursor->upper_bound,
                              &begin, &end);
         if (begin < end) {
-            FIRN_TRY(add_runs(cursor, level, begin, end, err));
+            FIRN_TRY_RETURN(add_runs(cursor, level, begin, end, err));
         }
     }
-    rc = add_history(cursor, view, err);
-out:
-    return rc;
+    return add_history(cursor, view, err);
 }
 
 /* How many runs of the version have range deletes. */

@@ -153,15 +153,13 @@ keep_ranges_of_run(struct firn_lsm_diff *diff, struct firn_run_file *file, firn_
         !firn_view_sees_any(&diff->set, info->sequence_min, info->sequence_max)) {
         return FIRN_OK;
     }
-    int rc;
-    FIRN_TRY(firn_run_file_pin(file, &pin, err));
+    FIRN_TRY_RETURN(firn_run_file_pin(file, &pin, err));
     if (firn_buf_append(&diff->pins, &pin, sizeof(struct firn_run_file_handle *)) != FIRN_OK) {
         firn_run_file_unpin(pin);
         return firn_error_no_memory(err, "a comparison");
     }
-    rc = firn_range_set_visit(pin->run->kind->ranges(pin->run), NULL, NULL, keep_range, diff, err);
-out:
-    return rc;
+    return firn_range_set_visit(pin->run->kind->ranges(pin->run), NULL, NULL, keep_range, diff,
+                                err);
 }
 
 static size_t
@@ -205,21 +203,19 @@ join_stretches(struct firn_lsm_diff *diff)
 static int
 find_stretches(struct firn_lsm_diff *diff, firn_error *err)
 {
-    int rc = FIRN_OK;
     const struct firn_lsm_state *state = diff->state;
     for (size_t i = 0; i < state->memtable_count; i++) {
-        FIRN_TRY(firn_range_set_visit(firn_memtable_ranges(state->memtables[i]->table), NULL, NULL,
-                                      keep_range, diff, err));
+        FIRN_TRY_RETURN(firn_range_set_visit(firn_memtable_ranges(state->memtables[i]->table), NULL,
+                                             NULL, keep_range, diff, err));
     }
     for (unsigned number = 0; number < FIRN_VERSION_LEVELS_ALL; number++) {
         const struct firn_version_level *level = &state->version->levels[number];
         for (size_t i = 0; i < level->count; i++) {
-            FIRN_TRY(keep_ranges_of_run(diff, firn_version_file(level, i), err));
+            FIRN_TRY_RETURN(keep_ranges_of_run(diff, firn_version_file(level, i), err));
         }
     }
     join_stretches(diff);
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* ---- creation ---- */
@@ -239,15 +235,12 @@ open_same(struct firn_lsm_diff *diff, const struct firn_lsm_diff_side *before,
           const struct firn_lsm_diff_side *after, firn_error *err)
 {
     DCHECK(before->tree == after->tree && before->time_ms == after->time_ms);
-    int rc;
-    FIRN_TRY(make_set(diff, before->view, after->view, err));
+    FIRN_TRY_RETURN(make_set(diff, before->view, after->view, err));
     diff->state = firn_lsm_state_of(before->tree);
-    FIRN_TRY(find_stretches(diff, err));
+    FIRN_TRY_RETURN(find_stretches(diff, err));
     const struct firn_lsm_cursor_options options = {.only = &diff->set};
-    FIRN_TRY(firn_lsm_cursor_create(before->tree, &options, &diff->changes, err));
-    FIRN_TRY(firn_lsm_cursor_first(diff->changes, err));
-out:
-    return rc;
+    FIRN_TRY_RETURN(firn_lsm_cursor_create(before->tree, &options, &diff->changes, err));
+    return firn_lsm_cursor_first(diff->changes, err);
 }
 
 static int
@@ -451,31 +444,27 @@ look_at_key(struct firn_lsm_diff *diff, firn_slice key, struct firn_lsm_differen
             bool *out_found, firn_error *err)
 {
     DCHECK(firn_slice_compare(firn_buf_slice(&diff->from), key) <= 0);
-    int rc;
-    FIRN_TRY(advance(&diff->before, key, err));
-    FIRN_TRY(advance(&diff->after, key, err));
+    FIRN_TRY_RETURN(advance(&diff->before, key, err));
+    FIRN_TRY_RETURN(advance(&diff->after, key, err));
     *out_found = compare(diff, key, out);
-    FIRN_TRY(pass(diff, key, err));
-out:
-    return rc;
+    return pass(diff, key, err);
 }
 
 int
 firn_lsm_diff_next(struct firn_lsm_diff *diff, struct firn_lsm_difference *out, bool *out_found,
                    firn_error *err)
 {
-    int rc = FIRN_OK;
     *out_found = false;
     while (!*out_found) {
         const struct firn_entry *change;
-        FIRN_TRY(firn_step_tell(diff->step, 0, diff->from.size, err));
-        FIRN_TRY(find_change(diff, &change, err));
+        FIRN_TRY_RETURN(firn_step_tell(diff->step, 0, diff->from.size, err));
+        FIRN_TRY_RETURN(find_change(diff, &change, err));
         const struct stretch *stretch = find_stretch(diff);
         if (stretch != NULL &&
             (change == NULL || firn_slice_compare(stretch->lower, change->key) <= 0)) {
-            FIRN_TRY(look_in_stretch(diff, stretch, out, out_found, err));
+            FIRN_TRY_RETURN(look_in_stretch(diff, stretch, out, out_found, err));
         } else if (change != NULL) {
-            FIRN_TRY(look_at_key(diff, change->key, out, out_found, err));
+            FIRN_TRY_RETURN(look_at_key(diff, change->key, out, out_found, err));
         } else {
             break;
         }
@@ -485,6 +474,5 @@ firn_lsm_diff_next(struct firn_lsm_diff *diff, struct firn_lsm_difference *out, 
         DCHECK(diff->from.size > 0 && (out->is_before || out->is_after));
         out->key = firn_bytes(diff->from.data, diff->from.size - 1);
     }
-out:
-    return rc;
+    return FIRN_OK;
 }

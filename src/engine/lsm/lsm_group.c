@@ -251,10 +251,9 @@ firn_lsm_group_row(struct firn_lsm_group *group, uint32_t row, struct firn_lsm_g
     struct firn_cell sequence = {.kind = FIRN_PHYSICAL_NONE};
     struct firn_cell kind = {.kind = FIRN_PHYSICAL_NONE};
     struct firn_cell expires = {.kind = FIRN_PHYSICAL_NONE};
-    int rc;
-    FIRN_TRY(read_cell(group, &group->sequence, row, &sequence, err));
-    FIRN_TRY(read_cell(group, &group->kind, row, &kind, err));
-    FIRN_TRY(read_cell(group, &group->expires, row, &expires, err));
+    FIRN_TRY_RETURN(read_cell(group, &group->sequence, row, &sequence, err));
+    FIRN_TRY_RETURN(read_cell(group, &group->kind, row, &kind, err));
+    FIRN_TRY_RETURN(read_cell(group, &group->expires, row, &expires, err));
     const char *fault = sequence.kind == FIRN_PHYSICAL_NONE || kind.kind == FIRN_PHYSICAL_NONE
                             ? "a hidden column has a null"
                             : find_fault(group, kind.as.u64, sequence.as.u64, &expires);
@@ -265,8 +264,7 @@ firn_lsm_group_row(struct firn_lsm_group *group, uint32_t row, struct firn_lsm_g
                                        .kind = (enum firn_entry_kind)kind.as.u64,
                                        .expires_ms =
                                            expires.kind != FIRN_PHYSICAL_NONE ? expires.as.u64 : 0};
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* ---- searching ---- */

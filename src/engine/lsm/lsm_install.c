@@ -192,7 +192,6 @@ newest_version(struct firn_lsm_tree *tree)
 static int
 prepare_edit(struct edit *edit, uint64_t *sequence, firn_error *err)
 {
-    int rc = FIRN_OK;
     const struct firn_lsm_install_change *change = edit->change;
     DCHECK(!change->drops_tree || (change->memtable_count == 0 && change->added_count == 0));
     edit->is_written = !change->drops_tree || change->tree->is_named;
@@ -205,7 +204,7 @@ prepare_edit(struct edit *edit, uint64_t *sequence, firn_error *err)
         edit->flushed = newest > edit->flushed ? newest : edit->flushed;
     }
     *sequence = edit->flushed > *sequence ? edit->flushed : *sequence;
-    FIRN_TRY(list_runs(edit, sequence, err));
+    FIRN_TRY_RETURN(list_runs(edit, sequence, err));
     struct firn_version_change version_change = {
         .base = change->drops_tree ? NULL : newest_version(change->tree),
         .removed = change->removed,
@@ -213,9 +212,7 @@ prepare_edit(struct edit *edit, uint64_t *sequence, firn_error *err)
         .added = change->added,
         .added_count = change->added_count,
     };
-    FIRN_TRY(firn_version_create(&version_change, &edit->version, err));
-out:
-    return rc;
+    return firn_version_create(&version_change, &edit->version, err);
 }
 
 /* Whether the flushed memtables are the oldest of the state, and all frozen. */
@@ -262,16 +259,14 @@ drop_spare(struct firn_lsm_tree *tree)
 static int
 prepare(struct firn_lsm *lsm, struct edits *edits, firn_error *err)
 {
-    int rc = FIRN_OK;
     edits->sequence = atomic_load_explicit(&lsm->sequence, memory_order_relaxed);
     for (size_t i = 0; i < edits->count; i++) {
         struct edit *edit = &edits->all[i];
         CHECK(i == 0 || edits->all[i - 1].change->tree != edit->change->tree);
-        FIRN_TRY(prepare_edit(edit, &edits->sequence, err));
-        FIRN_TRY(prepare_state(edit->change, err));
+        FIRN_TRY_RETURN(prepare_edit(edit, &edits->sequence, err));
+        FIRN_TRY_RETURN(prepare_state(edit->change, err));
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 static void
@@ -599,16 +594,14 @@ out:
 int
 firn_lsm_install_log_end(struct firn_lsm *lsm, firn_error *err)
 {
-    int rc;
-    FIRN_TRY(take_token(lsm, err));
+    FIRN_TRY_RETURN(take_token(lsm, err));
     const struct firn_log_position log_end = log_durable(lsm);
-    rc = firn_manifest_append_log_end(lsm->manifest, log_end, err);
+    int rc = firn_manifest_append_log_end(lsm->manifest, log_end, err);
     lsm->log_end = rc == FIRN_OK ? log_end : lsm->log_end;
     if (rc == FIRN_OK && firn_manifest_wants_snapshot(lsm->manifest)) {
         write_snapshot(lsm);
     }
     give_token(lsm);
-out:
     return rc;
 }
 

@@ -102,7 +102,6 @@ first_group(const struct firn_lsm_pieces *pieces, const struct firn_run *run)
 static int
 add_groups(struct firn_lsm_pieces *pieces, struct firn_run *run, firn_error *err)
 {
-    int rc = FIRN_OK;
     size_t count = firn_column_group_count(run);
     for (size_t i = first_group(pieces, run); i < count; i++) {
         struct firn_column_group group;
@@ -124,10 +123,9 @@ add_groups(struct firn_lsm_pieces *pieces, struct firn_run *run, firn_error *err
             .is_plain = group.is_plain,
             .is_all_seen =
                 firn_view_sees_all(pieces->view, group.sequence_min, group.sequence_max)};
-        FIRN_TRY(add_part(pieces, &part, err));
+        FIRN_TRY_RETURN(add_part(pieces, &part, err));
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 static void
@@ -168,7 +166,6 @@ add_run(struct firn_lsm_pieces *pieces, struct firn_run_file *file, firn_error *
 static int
 add_runs(struct firn_lsm_pieces *pieces, firn_error *err)
 {
-    int rc = FIRN_OK;
     const struct firn_version *version = pieces->state->version;
     const firn_slice *lower = pieces->has_lower ? &pieces->lower : NULL;
     const firn_slice *upper = pieces->has_upper ? &pieces->upper : NULL;
@@ -179,12 +176,11 @@ add_runs(struct firn_lsm_pieces *pieces, firn_error *err)
             if (firn_version_run_overlaps(&level->runs[i], lower, upper) &&
                 (number != FIRN_VERSION_HISTORY ||
                  !firn_run_history_is_file_skipped(file, pieces->view))) {
-                FIRN_TRY(add_run(pieces, file, err));
+                FIRN_TRY_RETURN(add_run(pieces, file, err));
             }
         }
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 static int
@@ -340,7 +336,6 @@ add_merged(struct plan *plan, const struct stretch *stretch, size_t end, firn_er
 {
     struct firn_lsm_pieces *pieces = plan->pieces;
     uint64_t rows = 0;
-    int rc = FIRN_OK;
     if (stretch->has_upper && firn_slice_compare(stretch->lower, stretch->upper) >= 0) {
         return FIRN_OK;
     }
@@ -356,7 +351,7 @@ add_merged(struct plan *plan, const struct stretch *stretch, size_t end, firn_er
                                                  .lower = plan->at,
                                                  .upper = part->lower,
                                                  .has_upper = true};
-            FIRN_TRY(add_piece(plan, &piece, err));
+            FIRN_TRY_RETURN(add_piece(plan, &piece, err));
             rows = 0;
         }
         rows += part->rows;
@@ -365,9 +360,7 @@ add_merged(struct plan *plan, const struct stretch *stretch, size_t end, firn_er
                                          .lower = plan->at,
                                          .upper = stretch->upper,
                                          .has_upper = stretch->has_upper};
-    rc = add_piece(plan, &piece, err);
-out:
-    return rc;
+    return add_piece(plan, &piece, err);
 }
 
 /* The smallest key that is larger than another one. */
@@ -409,14 +402,12 @@ add_direct(struct plan *plan, size_t i, firn_error *err)
                                    .lower = part->lower,
                                    .has_upper = true};
     struct stretch before = {.lower = plan->at, .upper = part->lower, .has_upper = true};
-    int rc;
-    FIRN_TRY(add_merged(plan, &before, i, err));
-    FIRN_TRY(copy_after(pieces, part->upper, &piece.upper, err));
+    FIRN_TRY_RETURN(add_merged(plan, &before, i, err));
+    FIRN_TRY_RETURN(copy_after(pieces, part->upper, &piece.upper, err));
     clamp(pieces, &piece);
-    FIRN_TRY(add_piece(plan, &piece, err));
+    FIRN_TRY_RETURN(add_piece(plan, &piece, err));
     plan->first_part = i + 1;
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* Whether the view sees all rows of the part. */
@@ -439,13 +430,12 @@ make_loose_pieces(struct plan *plan, firn_error *err)
     const struct stretch all = {
         .lower = plan->at, .upper = pieces->upper, .has_upper = pieces->has_upper};
     uint64_t in_memory = count_in_memtables(pieces, plan->sweeps, &all);
-    int rc = FIRN_OK;
     if (in_memory > 0) {
         const struct firn_lsm_piece memory = {.rows_max = in_memory,
                                               .lower = all.lower,
                                               .upper = all.upper,
                                               .has_upper = all.has_upper};
-        FIRN_TRY(add_piece(plan, &memory, err));
+        FIRN_TRY_RETURN(add_piece(plan, &memory, err));
     }
     for (size_t i = 0; i < firn_lsm_pieces_part_count(pieces); i++) {
         const struct firn_lsm_pieces_part *part = firn_lsm_pieces_part_at(pieces, i);
@@ -456,12 +446,11 @@ make_loose_pieces(struct plan *plan, firn_error *err)
                                        .has_upper = true,
                                        .is_loose = !is_direct(plan, i, &reach)};
         extend(&reach, part->upper);
-        FIRN_TRY(copy_after(pieces, part->upper, &piece.upper, err));
+        FIRN_TRY_RETURN(copy_after(pieces, part->upper, &piece.upper, err));
         clamp(pieces, &piece);
-        FIRN_TRY(add_piece(plan, &piece, err));
+        FIRN_TRY_RETURN(add_piece(plan, &piece, err));
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 static bool
@@ -480,20 +469,17 @@ make_pieces(struct plan *plan, firn_error *err)
     struct firn_lsm_pieces *pieces = plan->pieces;
     struct reach reach = {.is_set = false};
     size_t count = firn_lsm_pieces_part_count(pieces);
-    int rc = FIRN_OK;
     for (size_t i = 0; i < count; i++) {
         const struct firn_lsm_pieces_part *part = firn_lsm_pieces_part_at(pieces, i);
         bool is_alone = is_direct(plan, i, &reach);
         extend(&reach, part->upper);
         if (is_alone) {
-            FIRN_TRY(add_direct(plan, i, err));
+            FIRN_TRY_RETURN(add_direct(plan, i, err));
         }
     }
     const struct stretch rest = {
         .lower = plan->at, .upper = pieces->upper, .has_upper = pieces->has_upper};
-    rc = add_merged(plan, &rest, count, err);
-out:
-    return rc;
+    return add_merged(plan, &rest, count, err);
 }
 
 /* ---- the primary key ---- */
@@ -523,7 +509,6 @@ find_key(struct firn_lsm_pieces *pieces, struct firn_lsm_tree *tree,
 {
     const struct firn_lsm_host *host = &tree->lsm->options.host;
     struct firn_column_layout *layout;
-    int rc;
     if (known != NULL) {
         return set_key(pieces, known, err);
     }
@@ -536,10 +521,9 @@ find_key(struct firn_lsm_pieces *pieces, struct firn_lsm_tree *tree,
     if (!tree->kind->has_layout || host->take_layout == NULL || pieces->list.size == 0) {
         return FIRN_OK;
     }
-    FIRN_TRY(host->take_layout(host->ctx, tree->id, &layout, err));
-    rc = set_key(pieces, layout, err);
+    FIRN_TRY_RETURN(host->take_layout(host->ctx, tree->id, &layout, err));
+    int rc = set_key(pieces, layout, err);
     firn_free(layout);
-out:
     return rc;
 }
 
@@ -568,9 +552,8 @@ firn_lsm_pieces_shows(struct firn_lsm_pieces *pieces, struct firn_lsm_group *gro
     struct firn_lsm_group_row version;
     size_t count = pieces->files.size / sizeof(struct firn_run_file *);
     bool is_hidden = false;
-    int rc;
     *out = false;
-    FIRN_TRY(firn_lsm_group_row(group, row, &version, err));
+    FIRN_TRY_RETURN(firn_lsm_group_row(group, row, &version, err));
     if ((version.kind != FIRN_ENTRY_PUT && version.kind != FIRN_ENTRY_EXPIRING) ||
         !firn_view_sees(pieces->view, version.sequence) ||
         (version.expires_ms != 0 && version.expires_ms <= pieces->time_ms)) {
@@ -589,11 +572,11 @@ firn_lsm_pieces_shows(struct firn_lsm_pieces *pieces, struct firn_lsm_group *gro
     for (size_t i = 0; i < count && !is_hidden; i++) {
         const struct firn_run_file *file = ((struct firn_run_file **)(void *)pieces->files.data)[i];
         struct firn_run *run = ((struct firn_run_file_handle **)(void *)pieces->pins.data)[i]->run;
-        FIRN_TRY(has_newer(pieces, run, &file->info, key, version.sequence, &is_hidden, err));
+        FIRN_TRY_RETURN(
+            has_newer(pieces, run, &file->info, key, version.sequence, &is_hidden, err));
     }
     *out = !is_hidden;
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* ---- graphs ---- */
@@ -651,7 +634,6 @@ firn_lsm_pieces_graphs(struct firn_lsm_pieces *pieces, uint32_t column, uint32_t
                        struct firn_buf *out, uint64_t *out_damaged, firn_error *err)
 {
     size_t count = pieces->files.size / sizeof(struct firn_run_file *);
-    int rc = FIRN_OK;
     *out_damaged = 0;
     DCHECK(pieces->pins.size >= pieces->files.size);
     for (size_t i = 0; i < count; i++) {
@@ -661,13 +643,12 @@ firn_lsm_pieces_graphs(struct firn_lsm_pieces *pieces, uint32_t column, uint32_t
         if (found.run->kind != &firn_column_kind) {
             continue;
         }
-        FIRN_TRY(pin_graph(pieces, column, metric, &found, out_damaged, err));
+        FIRN_TRY_RETURN(pin_graph(pieces, column, metric, &found, out_damaged, err));
         if (found.graph != NULL && firn_buf_append(out, &found, sizeof found) != FIRN_OK) {
             return firn_error_no_memory(err, "the pieces of a scan");
         }
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* ---- life ---- */

@@ -123,22 +123,20 @@ add_run(struct firn_run_file *file, const struct firn_lsm_range *bounds, struct 
     struct firn_run_place lower;
     struct firn_run_place upper;
     struct firn_run_weight weight = {.entries = 0};
-    int rc;
-    FIRN_TRY(place_of(file, &bounds->lower, &lower, err));
-    FIRN_TRY(place_of(file, bounds->upper, &upper, err));
+    FIRN_TRY_RETURN(place_of(file, &bounds->lower, &lower, err));
+    FIRN_TRY_RETURN(place_of(file, bounds->upper, &upper, err));
     weight.entries = upper.entries > lower.entries ? upper.entries - lower.entries : 0;
     if (file->info.entry_count > 0) {
         double part = (double)weight.entries / (double)file->info.entry_count;
         weight.value_bytes = (uint64_t)(part * (double)value_bytes_of(file));
     }
     if (file->info.reference_count > 0 && file->kind->weigh != NULL && !is_inside(file, bounds)) {
-        FIRN_TRY(weigh(file, bounds, &weight, err));
+        FIRN_TRY_RETURN(weigh(file, bounds, &weight, err));
     }
     out->file_entries += weight.entries;
     out->file_bytes += upper.offset > lower.offset ? upper.offset - lower.offset : 0;
     out->value_bytes += weight.value_bytes;
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 int
@@ -254,10 +252,9 @@ firn_lsm_tree_create(struct firn_lsm *lsm, uint32_t id, const struct firn_run_ki
 {
     DCHECK(firn_run_kind_find(lsm->options.kinds, kind->file_kind) == kind);
     struct firn_lsm_tree *tree = NULL;
-    int rc;
-    FIRN_TRY(make_tree(lsm, id, kind, version, &tree, err));
+    FIRN_TRY_RETURN(make_tree(lsm, id, kind, version, &tree, err));
     firn_os_mutex_lock(&lsm->mutex);
-    rc = reserve_tree_locked(lsm, err);
+    int rc = reserve_tree_locked(lsm, err);
     if (rc == FIRN_OK) {
         size_t place = place_of_locked(lsm, id);
         CHECK(place == lsm->tree_count || lsm->trees[place]->id != id);
@@ -272,7 +269,6 @@ firn_lsm_tree_create(struct firn_lsm *lsm, uint32_t id, const struct firn_run_ki
     }
     firn_os_mutex_unlock(&lsm->mutex);
     firn_lsm_tree_destroy(tree);
-out:
     return rc;
 }
 
@@ -336,7 +332,6 @@ int
 firn_lsm_tree_list(struct firn_lsm *lsm, int (*visit)(void *ctx, uint32_t id, firn_error *err),
                    void *ctx, firn_error *err)
 {
-    int rc = FIRN_OK;
     bool has_more = true;
     uint32_t next = 0;
     while (has_more) {
@@ -349,13 +344,12 @@ firn_lsm_tree_list(struct firn_lsm *lsm, int (*visit)(void *ctx, uint32_t id, fi
         }
         firn_os_mutex_unlock(&lsm->mutex);
         if (has_more) {
-            FIRN_TRY(visit(ctx, id, err));
+            FIRN_TRY_RETURN(visit(ctx, id, err));
             has_more = id < UINT32_MAX;
             next = id + 1;
         }
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* ---- writing ---- */
@@ -515,8 +509,7 @@ put_in_front_locked(struct firn_lsm_tree *tree, struct firn_tree_memtable *memta
     struct firn_lsm *lsm = tree->lsm;
     struct firn_lsm_state *old = atomic_load_explicit(&tree->state, memory_order_relaxed);
     size_t count = old->memtable_count + 1;
-    int rc;
-    FIRN_TRY(enlarge_spare_locked(tree, count, err));
+    FIRN_TRY_RETURN(enlarge_spare_locked(tree, count, err));
     DCHECK(old->memtables[0] == tree->active && old->memtables[0]->freeze_number == 0);
     struct firn_lsm_state *new = firn_lsm_state_create(count);
     if (new == NULL) {
@@ -535,8 +528,7 @@ put_in_front_locked(struct firn_lsm_tree *tree, struct firn_tree_memtable *memta
         atomic_store_explicit(&lsm->frozen_max, (unsigned)(count - 1), memory_order_relaxed);
     }
     *out_old = old;
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 int
@@ -548,10 +540,9 @@ firn_lsm_tree_freeze(struct firn_lsm_tree *tree, firn_error *err)
     if (atomic_load_explicit(&tree->active->sequence_max, memory_order_relaxed) == 0) {
         return FIRN_OK;
     }
-    int rc;
-    FIRN_TRY(create_memtable(lsm, &memtable, err));
+    FIRN_TRY_RETURN(create_memtable(lsm, &memtable, err));
     firn_os_mutex_lock(&lsm->mutex);
-    rc = put_in_front_locked(tree, memtable, &old, err);
+    int rc = put_in_front_locked(tree, memtable, &old, err);
     firn_os_mutex_unlock(&lsm->mutex);
     if (rc == FIRN_OK) {
         tree->active = memtable;
@@ -561,7 +552,6 @@ firn_lsm_tree_freeze(struct firn_lsm_tree *tree, firn_error *err)
         firn_lsm_state_retire(&lsm->epoch, old);
         firn_epoch_reclaim(&lsm->epoch);
     }
-out:
     return rc;
 }
 

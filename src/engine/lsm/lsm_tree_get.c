@@ -278,7 +278,6 @@ out:
 static inline int
 ask_version(struct query *query, struct firn_version *version, enum answer *out)
 {
-    int rc = FIRN_OK;
     struct candidates candidates;
     find_candidates(version, query->key, &candidates);
     const struct firn_version_level *newest = candidates.newest;
@@ -291,29 +290,26 @@ ask_version(struct query *query, struct firn_version *version, enum answer *out)
     }
     for (size_t i = 0; i < newest->count && *out == ANSWER_NOTHING; i++) {
         if (may_hold(&newest->runs[i], query->key)) {
-            FIRN_TRY(ask_file(query, firn_version_file(newest, i), false, out));
+            FIRN_TRY_RETURN(ask_file(query, firn_version_file(newest, i), false, out));
         }
     }
     for (size_t i = 0; i < candidates.count && *out == ANSWER_NOTHING; i++) {
-        FIRN_TRY(ask_file(query, candidates.deeper[i], i == candidates.count - 1, out));
+        FIRN_TRY_RETURN(ask_file(query, candidates.deeper[i], i == candidates.count - 1, out));
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 static int
 ask_state(struct query *query, const struct firn_lsm_state *state, enum answer *out)
 {
-    int rc = FIRN_OK;
     *out = ANSWER_NOTHING;
     for (size_t i = 0; i < state->memtable_count && *out == ANSWER_NOTHING; i++) {
-        FIRN_TRY(ask_memtable(query, state->memtables[i]->table, out));
+        FIRN_TRY_RETURN(ask_memtable(query, state->memtables[i]->table, out));
     }
     if (*out == ANSWER_NOTHING) {
-        FIRN_TRY(ask_version(query, state->version, out));
+        FIRN_TRY_RETURN(ask_version(query, state->version, out));
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* ---- merge operands ---- */
@@ -391,22 +387,20 @@ gather_memtable(struct folding *folding, const struct firn_memtable *table, enum
 __attribute__((noinline)) static int
 gather_state(struct folding *folding, const struct firn_lsm_state *state, enum answer *out)
 {
-    int rc = FIRN_OK;
     struct query *query = &folding->query;
     *out = ANSWER_NOTHING;
     for (size_t i = 0; i < state->memtable_count && *out == ANSWER_NOTHING; i++) {
-        FIRN_TRY(gather_memtable(folding, state->memtables[i]->table, out));
+        FIRN_TRY_RETURN(gather_memtable(folding, state->memtables[i]->table, out));
     }
     while (*out == ANSWER_NOTHING && folding->below.count > 0) {
-        FIRN_TRY(ask_version(query, state->version, out));
+        FIRN_TRY_RETURN(ask_version(query, state->version, out));
         if (*out != ANSWER_OPERAND) {
             break;
         }
-        FIRN_TRY(gather(folding, firn_buf_slice(query->out), query->sequence));
+        FIRN_TRY_RETURN(gather(folding, firn_buf_slice(query->out), query->sequence));
         *out = ANSWER_NOTHING;
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* ---- the value ---- */

@@ -70,24 +70,22 @@ is_of_its_group(const struct firn_lsm_vectors *vectors)
 static int
 place(struct firn_lsm_vectors *vectors, uint64_t row, firn_error *err)
 {
-    int rc = FIRN_OK;
     if (row < vectors->group_first) {
         vectors->group = 0;
         vectors->group_first = 0;
         vectors->is_open = false;
     }
     if (!vectors->is_open) {
-        FIRN_TRY(open_group(vectors, err));
+        FIRN_TRY_RETURN(open_group(vectors, err));
     }
     while (row >= vectors->group_first + vectors->group_rows) {
         vectors->group_first += vectors->group_rows;
         vectors->group++;
         CHECK(vectors->group < firn_column_group_count(vectors->run));
-        FIRN_TRY(open_group(vectors, err));
+        FIRN_TRY_RETURN(open_group(vectors, err));
     }
     DCHECK(is_of_its_group(vectors)); /* (I1) */
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* ---- rows ---- */
@@ -155,23 +153,22 @@ static int
 read_rows(void *ctx, uint64_t first, size_t count, const uint8_t **out, firn_error *err)
 {
     struct firn_lsm_vectors *vectors = ctx;
-    int rc = FIRN_OK;
     DCHECK(first + count <= vectors->rows);
     if (firn_buf_set_size(&vectors->bytes, count * vectors->size) != FIRN_OK) {
         return firn_error_no_memory(err, "vectors");
     }
     for (size_t i = 0; i < count; i++) {
         firn_slice vector;
-        FIRN_TRY(place(vectors, first + i, err));
-        FIRN_TRY(read_row(vectors, (size_t)(first + i - vectors->group_first), &vector, err));
+        FIRN_TRY_RETURN(place(vectors, first + i, err));
+        FIRN_TRY_RETURN(
+            read_row(vectors, (size_t)(first + i - vectors->group_first), &vector, err));
         uint8_t *copy = vectors->bytes.data + i * vectors->size;
         out[i] = vector.size == 0 ? NULL : copy;
         if (vector.size != 0) {
             memcpy(copy, vector.data, vector.size);
         }
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* ---- life ---- */

@@ -321,17 +321,16 @@ count_before(struct firn_lsm_winners *winners, struct firn_lsm_winners_source *s
 {
     uint32_t known = 1; /* this many are certain */
     uint32_t step = 1;
-    int rc = FIRN_OK;
     *out = max;
     if (limit == NULL) {
         return FIRN_OK;
     }
     while (known < max) {
         uint32_t row = source->row + (known + step < max ? known + step : max) - 1;
-        FIRN_TRY(firn_lsm_group_key(source->group, row, &winners->other, err));
+        FIRN_TRY_RETURN(firn_lsm_group_key(source->group, row, &winners->other, err));
         if (firn_slice_compare(firn_buf_slice(&winners->other), *limit) >= 0) {
-            FIRN_TRY(firn_lsm_group_find(source->group, *limit, source->row + known, row,
-                                         &winners->other, &row, err));
+            FIRN_TRY_RETURN(firn_lsm_group_find(source->group, *limit, source->row + known, row,
+                                                &winners->other, &row, err));
             known = row - source->row;
             break;
         }
@@ -339,8 +338,7 @@ count_before(struct firn_lsm_winners *winners, struct firn_lsm_winners_source *s
         step *= 2;
     }
     *out = known;
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* Room for winners, and for BATCH_BYTES of values. */
@@ -377,21 +375,18 @@ take_stretch(struct firn_lsm_winners *winners, const struct choice *choice, stru
     max = max < source->end - source->row ? max : source->end - source->row;
     max = max < room->max - room->count ? max : (uint32_t)(room->max - room->count);
     uint32_t rows;
-    int rc;
     DCHECK(room->bytes < BATCH_BYTES);
     if (source->row_bytes > 0 && (BATCH_BYTES - room->bytes) / source->row_bytes < max) {
         max = (uint32_t)((BATCH_BYTES - room->bytes) / source->row_bytes) + 1;
     }
     DCHECK(max > 0);
-    FIRN_TRY(count_before(winners, source, choice->limit, max, &rows, err));
+    FIRN_TRY_RETURN(count_before(winners, source, choice->limit, max, &rows, err));
     for (uint32_t i = 0; i < rows; i++) {
         const struct firn_lsm_winner winner = {
             .part = source->part_number, .row = source->row + i, .tuple.size = source->row_bytes};
         add_winner(room, &winner);
     }
-    rc = advance(winners, choice->first, rows, err);
-out:
-    return rc;
+    return advance(winners, choice->first, rows, err);
 }
 
 /* ---- one key ---- */
@@ -432,13 +427,12 @@ static int
 pass_versions(struct firn_lsm_winners *winners, size_t i, struct version *best, firn_error *err)
 {
     const struct firn_lsm_winners_source *source = winners->open[i];
-    int rc = FIRN_OK;
     bool is_found = false;
     while (i < winners->open_count && winners->open[i] == source &&
            firn_slice_equal(source->key, firn_buf_slice(&winners->key))) {
         struct version version = {.is_there = false};
         if (!is_found) {
-            FIRN_TRY(version_at(winners, winners->open[i], &version, err));
+            FIRN_TRY_RETURN(version_at(winners, winners->open[i], &version, err));
         }
         if (version.is_there) {
             is_found = true;
@@ -447,10 +441,9 @@ pass_versions(struct firn_lsm_winners *winners, size_t i, struct version *best, 
                 *best = version;
             }
         }
-        FIRN_TRY(advance(winners, i, 1, err));
+        FIRN_TRY_RETURN(advance(winners, i, 1, err));
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 static bool
@@ -471,14 +464,13 @@ take_key(struct firn_lsm_winners *winners, const struct choice *choice, struct r
          firn_error *err)
 {
     struct version best = {.is_there = false};
-    int rc = FIRN_OK;
     if (firn_buf_assign(&winners->key, winners->open[choice->first]->key) != FIRN_OK) {
         return firn_error_no_memory(err, "a key");
     }
     /* Closing a source moves the last one to its place. */
     for (size_t i = 0; i < winners->open_count;) {
         const struct firn_lsm_winners_source *source = winners->open[i];
-        FIRN_TRY(pass_versions(winners, i, &best, err));
+        FIRN_TRY_RETURN(pass_versions(winners, i, &best, err));
         i += i < winners->open_count && winners->open[i] == source;
     }
     winners->needs_cursor |= best.is_there && best.kind == FIRN_ENTRY_MERGE;
@@ -487,8 +479,7 @@ take_key(struct firn_lsm_winners *winners, const struct choice *choice, struct r
         !is_covered(winners, best.sequence)) {
         add_winner(room, &best.winner);
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* Fills the room, but stops at the end or at a key that needs a cursor. */
@@ -496,18 +487,16 @@ static int
 merge(struct firn_lsm_winners *winners, struct room *room, firn_error *err)
 {
     struct choice choice;
-    int rc = FIRN_OK;
     while (room->count < room->max && room->bytes < BATCH_BYTES && !winners->needs_cursor) {
-        FIRN_TRY(choose(winners, &choice, err));
+        FIRN_TRY_RETURN(choose(winners, &choice, err));
         if (choice.first == SIZE_MAX) {
             winners->is_at_end = true;
             break;
         }
-        FIRN_TRY(may_stretch(winners, &choice) ? take_stretch(winners, &choice, room, err)
-                                               : take_key(winners, &choice, room, err));
+        FIRN_TRY_RETURN(may_stretch(winners, &choice) ? take_stretch(winners, &choice, room, err)
+                                                      : take_key(winners, &choice, room, err));
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* ==== the walk of a cursor ==== */
@@ -524,18 +513,16 @@ begin_walk(struct firn_lsm_winners *winners, firn_error *err)
                                                     .upper =
                                                         piece->has_upper ? &piece->upper : NULL,
                                                     .time_ms = pieces->time_ms};
-    int rc;
     DCHECK(winners->cursor == NULL);
     if (pieces->is_loose) { /* a cursor would show rows of runs too */
         return firn_error_set(err, FIRN_UNSUPPORTED, "rows of memtables cannot be read alone");
     }
     firn_lsm_state_ref(pieces->state);
-    FIRN_TRY(firn_lsm_cursor_create_in(pieces->state, pieces->os, &options, &winners->cursor, err));
+    FIRN_TRY_RETURN(
+        firn_lsm_cursor_create_in(pieces->state, pieces->os, &options, &winners->cursor, err));
     winners->is_walking = true;
-    rc = winners->is_descending ? firn_lsm_cursor_last(winners->cursor, err)
-                                : firn_lsm_cursor_first(winners->cursor, err);
-out:
-    return rc;
+    return winners->is_descending ? firn_lsm_cursor_last(winners->cursor, err)
+                                  : firn_lsm_cursor_first(winners->cursor, err);
 }
 
 /* Copies the cursor's row. Pointers to its bytes are set at the end. */
@@ -557,16 +544,15 @@ copy_row(struct firn_lsm_winners *winners, firn_error *err)
 static int
 walk(struct firn_lsm_winners *winners, firn_error *err)
 {
-    int rc = FIRN_OK;
     if (!winners->is_walking) {
-        FIRN_TRY(begin_walk(winners, err));
+        FIRN_TRY_RETURN(begin_walk(winners, err));
     }
     firn_buf_clear(&winners->bytes);
     while (winners->count < FIRN_LSM_WINNERS_MAX && winners->bytes.size < BATCH_BYTES &&
            firn_lsm_cursor_valid(winners->cursor)) {
-        FIRN_TRY(copy_row(winners, err));
-        FIRN_TRY(winners->is_descending ? firn_lsm_cursor_prev(winners->cursor, err)
-                                        : firn_lsm_cursor_next(winners->cursor, err));
+        FIRN_TRY_RETURN(copy_row(winners, err));
+        FIRN_TRY_RETURN(winners->is_descending ? firn_lsm_cursor_prev(winners->cursor, err)
+                                               : firn_lsm_cursor_next(winners->cursor, err));
     }
     const uint8_t *at = winners->bytes.data;
     for (size_t i = 0; i < winners->count; i++) {
@@ -576,8 +562,7 @@ walk(struct firn_lsm_winners *winners, firn_error *err)
         at += winner->key.size + winner->tuple.size;
     }
     winners->is_at_end = !firn_lsm_cursor_valid(winners->cursor);
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* ==== life ==== */
@@ -588,7 +573,6 @@ open_sources(struct firn_lsm_winners *winners, firn_error *err)
     struct firn_lsm_pieces *pieces = winners->pieces;
     size_t parts = 0;
     uint64_t entries = 0;
-    int rc = FIRN_OK;
     while (peek_part(winners) != NULL) {
         winners->needs_cursor |= peek_part(winners)->run == NULL;
         winners->next_part++;
@@ -604,12 +588,11 @@ open_sources(struct firn_lsm_winners *winners, firn_error *err)
     for (size_t i = 0; i < pieces->state->memtable_count && !winners->needs_cursor; i++) {
         const struct firn_memtable *table = pieces->state->memtables[i]->table;
         size_t before = winners->open_count;
-        FIRN_TRY(open_memtable(winners, table, err));
+        FIRN_TRY_RETURN(open_memtable(winners, table, err));
         entries += winners->open_count > before ? firn_memtable_entry_count(table) : 0;
     }
     winners->needs_cursor |= winners->is_descending && entries > BACKWARDS_ENTRIES;
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 int
@@ -667,10 +650,9 @@ firn_lsm_winners_close(struct firn_lsm_winners *winners)
 static int
 gather(struct firn_lsm_winners *winners, firn_error *err)
 {
-    int rc = FIRN_OK;
     while (!winners->is_at_end && !winners->needs_cursor) {
         struct room room = {.at = winners->batch, .max = FIRN_LSM_WINNERS_MAX};
-        FIRN_TRY(merge(winners, &room, err));
+        FIRN_TRY_RETURN(merge(winners, &room, err));
         if (firn_buf_append(&winners->all, winners->batch,
                             room.count * sizeof(struct firn_lsm_winner)) != FIRN_OK) {
             return firn_error_no_memory(err, "the rows of a scan");
@@ -678,16 +660,14 @@ gather(struct firn_lsm_winners *winners, firn_error *err)
     }
     winners->is_gathered = true;
     winners->left = winners->all.size / sizeof(struct firn_lsm_winner);
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 static int
 next_backwards(struct firn_lsm_winners *winners, firn_error *err)
 {
-    int rc = FIRN_OK;
     if (!winners->is_gathered) {
-        FIRN_TRY(gather(winners, err));
+        FIRN_TRY_RETURN(gather(winners, err));
     }
     if (winners->needs_cursor) {
         firn_buf_deinit(&winners->all);
@@ -700,8 +680,7 @@ next_backwards(struct firn_lsm_winners *winners, firn_error *err)
         add_winner(&room, &all[--winners->left]);
     }
     winners->count = room.count;
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 static int
@@ -745,7 +724,6 @@ firn_lsm_winners_key(struct firn_lsm_winners *winners, size_t k, firn_slice *out
         *out = winner->key;
         return FIRN_OK;
     }
-    int rc = FIRN_OK;
     if (winners->key_group == NULL) {
         winners->key_group = firn_alloc_zeroed(sizeof *winners->key_group);
         if (winners->key_group == NULL) {
@@ -756,11 +734,10 @@ firn_lsm_winners_key(struct firn_lsm_winners *winners, size_t k, firn_slice *out
         const struct firn_lsm_pieces_part *part =
             firn_lsm_pieces_part_at(winners->pieces, winner->part);
         winners->key_part = FIRN_LSM_WINNERS_NO_PART;
-        FIRN_TRY(firn_lsm_group_open(winners->key_group, part->run, part->group, err));
+        FIRN_TRY_RETURN(firn_lsm_group_open(winners->key_group, part->run, part->group, err));
         winners->key_part = winner->part;
     }
-    FIRN_TRY(firn_lsm_group_key(winners->key_group, winner->row, &winners->key_memory, err));
+    FIRN_TRY_RETURN(firn_lsm_group_key(winners->key_group, winner->row, &winners->key_memory, err));
     *out = firn_buf_slice(&winners->key_memory);
-out:
-    return rc;
+    return FIRN_OK;
 }

@@ -145,17 +145,15 @@ read_block(struct target *target, const struct firn_chunk *chunk, const struct b
 {
     const struct firn_lsm_winner *batch = target->winners->batch;
     struct firn_chunk_values values;
-    int rc;
-    FIRN_TRY(firn_chunk_read_block(chunk, rows->block, rows->mask, &target->scratch->chunk, &values,
-                                   err));
+    FIRN_TRY_RETURN(firn_chunk_read_block(chunk, rows->block, rows->mask, &target->scratch->chunk,
+                                          &values, err));
     for (size_t k = rows->begin; k < rows->end; k++) {
         if (batch[k].part == rows->part && is_wanted(target, k)) {
             struct firn_cell cell = firn_lsm_group_cell(&values, batch[k].row % FIRN_CHUNK_BLOCK);
-            FIRN_TRY(set_value(target, k, &cell, err));
+            FIRN_TRY_RETURN(set_value(target, k, &cell, err));
         }
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* The next rows of a part that share a block; false: there are none. */
@@ -287,7 +285,6 @@ firn_lsm_winners_read(struct firn_lsm_winners *winners, const struct firn_column
 {
     struct target target;
     uint32_t last = FIRN_LSM_WINNERS_NO_PART;
-    int rc;
     target.winners = winners;
     target.column = column;
     target.wanted = wanted;
@@ -295,7 +292,7 @@ firn_lsm_winners_read(struct firn_lsm_winners *winners, const struct firn_column
     target.kind = firn_physical_of(column->type);
     target.has_nulls = false;
     *out = (struct firn_chunk_values){.count = 0};
-    FIRN_TRY(begin_target(&target, err));
+    FIRN_TRY_RETURN(begin_target(&target, err));
     for (size_t k = 0; k < winners->count; k++) {
         if (!is_wanted(&target, k)) {
             continue;
@@ -303,13 +300,12 @@ firn_lsm_winners_read(struct firn_lsm_winners *winners, const struct firn_column
         const struct firn_lsm_winner *winner = &winners->batch[k];
         if (winner->part == FIRN_LSM_WINNERS_NO_PART) {
             struct firn_cell cell;
-            FIRN_TRY(read_tuple(&target, winner, &cell, err));
-            FIRN_TRY(set_value(&target, k, &cell, err));
+            FIRN_TRY_RETURN(read_tuple(&target, winner, &cell, err));
+            FIRN_TRY_RETURN(set_value(&target, k, &cell, err));
         } else if (is_first_of_part(&target, k, &last)) {
-            FIRN_TRY(read_part(&target, winner->part, k, err));
+            FIRN_TRY_RETURN(read_part(&target, winner->part, k, err));
         }
     }
     end_target(&target, out);
-out:
-    return rc;
+    return FIRN_OK;
 }

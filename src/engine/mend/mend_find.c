@@ -135,7 +135,6 @@ remove_named(struct firn_mend_gather *gather, const uint32_t *tree)
 static int
 take_edit(struct firn_mend_gather *gather, const struct firn_manifest_edit *edit)
 {
-    int rc = FIRN_OK;
     if (edit->version < gather->version ||
         (!edit->is_snapshot && edit->version == gather->version)) {
         return FIRN_OK; /* of a released segment */
@@ -154,16 +153,15 @@ take_edit(struct firn_mend_gather *gather, const struct firn_manifest_edit *edit
         firn_buf_clear(&gather->history);
     }
     if (edit->history.size > 0) {
-        FIRN_TRY(firn_buf_assign(&gather->history, edit->history));
+        FIRN_TRY_RETURN(firn_buf_assign(&gather->history, edit->history));
     }
     for (size_t i = 0; i < edit->tree_count; i++) {
         if (edit->trees[i].is_dropped) {
             remove_named(gather, &edit->trees[i].id);
         }
-        FIRN_TRY(take_tree(gather, &edit->trees[i]));
+        FIRN_TRY_RETURN(take_tree(gather, &edit->trees[i]));
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 static int

@@ -159,17 +159,14 @@ look_up(const struct firn_mend_gather *gather, struct firn_manifest_reference *r
     char name[FIRN_RUN_FILE_NAME_SIZE];
     struct firn_run *file;
     firn_run_file_name(reference->number, &firn_value_file_kind, name);
-    int rc;
-    FIRN_TRY(firn_value_file_kind.open(&gather->env, name, &file, err));
+    FIRN_TRY_RETURN(firn_value_file_kind.open(&gather->env, name, &file, err));
     const struct firn_run_summary *summary = firn_value_file_kind.summary(file);
     reference->identity = named != NULL ? named->identity : summary->identity;
     reference->total_bytes = named != NULL ? named->total_bytes : summary->content_bytes;
     firn_value_file_kind.close(file);
-    rc = reference->bytes <= reference->total_bytes
-             ? FIRN_OK
-             : firn_error_set(err, FIRN_CORRUPT, "'%s' is smaller than its contents", name);
-out:
-    return rc;
+    return reference->bytes <= reference->total_bytes
+               ? FIRN_OK
+               : firn_error_set(err, FIRN_CORRUPT, "'%s' is smaller than its contents", name);
 }
 
 static int
@@ -559,7 +556,6 @@ judge_work(struct firn_mend_gather *gather, const struct work *work, firn_error 
 {
     bool counts = is_certain(gather, work);
     bool is_asked = false;
-    int rc = FIRN_OK;
     for (size_t i = 0; i < work->count; i++) {
         is_asked = is_asked || is_open_question(work->runs[i]);
     }
@@ -570,14 +566,13 @@ judge_work(struct firn_mend_gather *gather, const struct work *work, firn_error 
     if (!is_asked) {
         return FIRN_OK;
     }
-    FIRN_TRY(counts ? FIRN_OK : judge_uncertain(gather, work, &counts, err));
+    FIRN_TRY_RETURN(counts ? FIRN_OK : judge_uncertain(gather, work, &counts, err));
     for (size_t i = 0; i < work->count; i++) {
         struct firn_mend_gather_run *run = work->runs[i];
         run->is_taken = counts && is_open_question(run);
         run->tree = run->origin.tree;
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 static int
@@ -709,16 +704,15 @@ static int
 take_unnamed(struct firn_mend_gather *gather, firn_error *err)
 {
     DCHECK(!gather->options->is_newest);
-    int rc;
     learn_flushed(gather);
-    FIRN_TRY(learn_value_files(gather, err));
-    FIRN_TRY(judge_works(gather, err));
+    FIRN_TRY_RETURN(learn_value_files(gather, err));
+    FIRN_TRY_RETURN(judge_works(gather, err));
     for (size_t i = 0; i < gather->runs.count; i++) {
         struct firn_mend_gather_run *run = firn_mend_gather_run_at(gather, i);
         bool is_out = run->is_gone || run->is_replaced;
         run->is_taken = run->is_taken && !is_out;
         if (run->is_taken) {
-            FIRN_TRY(mend_describe(gather, run->number, err));
+            FIRN_TRY_RETURN(mend_describe(gather, run->number, err));
             run->is_taken = !run->is_damaged && is_of_kind(gather, run);
             firn_mend_find_tree(gather, run->tree)->has_unnamed |= run->is_taken;
             gather->result->runs_taken += run->is_taken;
@@ -726,21 +720,18 @@ take_unnamed(struct firn_mend_gather *gather, firn_error *err)
             tell_left_out(gather, run);
         }
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 int
 firn_mend_judge(struct firn_mend_gather *gather, firn_error *err)
 {
-    int rc;
-    FIRN_TRY(gather->options->is_newest ? FIRN_OK : take_unnamed(gather, err));
-    FIRN_TRY(look_for_missing(gather, err));
+    FIRN_TRY_RETURN(gather->options->is_newest ? FIRN_OK : take_unnamed(gather, err));
+    FIRN_TRY_RETURN(look_for_missing(gather, err));
     for (size_t i = 0; i < gather->runs.count; i++) {
         struct firn_mend_gather_run *run = firn_mend_gather_run_at(gather, i);
         bool counts = gather->options->is_newest || (!run->is_gone && !run->is_replaced);
         run->is_taken = run->is_taken || (run->is_named && run->is_present && counts);
     }
-out:
-    return rc;
+    return FIRN_OK;
 }

@@ -201,8 +201,7 @@ int
 firn_merge_fold_push(struct firn_merge_fold *fold, firn_slice operand, firn_error *err)
 {
     struct parts parts;
-    int rc;
-    FIRN_TRY(take_apart(operand, &parts, err));
+    FIRN_TRY_RETURN(take_apart(operand, &parts, err));
     if (joins_last(fold, &parts)) {
         join_last(fold, &parts);
         return FIRN_OK;
@@ -220,8 +219,7 @@ firn_merge_fold_push(struct firn_merge_fold *fold, firn_slice operand, firn_erro
         return firn_error_no_memory(err, "merge operands");
     }
     CHECK(firn_buf_append(&fold->items, &item, sizeof item) == FIRN_OK);
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* ---- folding ---- */

@@ -511,22 +511,22 @@ static int
 collect_ranges(struct firn_merge_ranges *ranges, const struct firn_merge_stream_options *options,
                firn_error *err)
 {
-    int rc = FIRN_OK;
     for (size_t i = 0; i < options->range_set_count; i++) {
-        FIRN_TRY(firn_range_set_visit(options->ranges[i], NULL, NULL, count_range, ranges, err));
+        FIRN_TRY_RETURN(
+            firn_range_set_visit(options->ranges[i], NULL, NULL, count_range, ranges, err));
     }
     ranges->starts = firn_alloc_array(ranges->count, sizeof(const struct firn_range *));
     if (ranges->starts == NULL) {
         return firn_error_no_memory(err, "range deletes of a compaction");
     }
     for (size_t i = 0; i < options->range_set_count; i++) {
-        FIRN_TRY(firn_range_set_visit(options->ranges[i], NULL, NULL, collect_range, ranges, err));
+        FIRN_TRY_RETURN(
+            firn_range_set_visit(options->ranges[i], NULL, NULL, collect_range, ranges, err));
     }
     CHECK(ranges->started == ranges->count);
     ranges->started = 0;
     firn_sort(ranges->starts, ranges->count, sizeof(const struct firn_range *), compare_starts);
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 static int

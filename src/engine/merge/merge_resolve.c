@@ -205,12 +205,11 @@ pass_key(struct firn_merge_resolve *resolve, firn_error *err)
     struct firn_merge_head head = firn_merge_head(merge);
     const struct firn_entry *entry = firn_merge_entry(merge);
     size_t size = entry->key.size;
-    int rc = FIRN_OK;
     if (size > FIRN_MERGE_HEAD_SIZE) {
-        FIRN_TRY(keep_key(resolve, entry->key, err));
+        FIRN_TRY_RETURN(keep_key(resolve, entry->key, err));
     }
     for (unsigned steps = 0; steps < STEPS_MAX; steps++) {
-        FIRN_TRY(firn_merge_next(merge, err));
+        FIRN_TRY_RETURN(firn_merge_next(merge, err));
         entry = firn_merge_entry(merge);
         if (entry == NULL || !firn_merge_head_equal(head, firn_merge_head(merge)) ||
             entry->key.size != size ||
@@ -218,10 +217,8 @@ pass_key(struct firn_merge_resolve *resolve, firn_error *err)
             return FIRN_OK;
         }
     }
-    FIRN_TRY(keep_key(resolve, entry->key, err));
-    rc = seek_after_key(resolve, err);
-out:
-    return rc;
+    FIRN_TRY_RETURN(keep_key(resolve, entry->key, err));
+    return seek_after_key(resolve, err);
 }
 
 /* From a version that the view does not see to one that it does, or to another key. */
@@ -313,11 +310,8 @@ fold_upon(struct firn_merge_resolve *resolve, const struct firn_entry *below, fi
     if (has_base && below->kind == FIRN_ENTRY_EXPIRING) {
         resolve->expires_ms = firn_entry_expires_ms(below->value);
     }
-    int rc;
-    FIRN_TRY(has_base ? load_value(resolve, below, &base, err) : FIRN_OK);
-    rc = firn_merge_fold_apply(&resolve->fold, has_base ? &base : NULL, &resolve->value, err);
-out:
-    return rc;
+    FIRN_TRY_RETURN(has_base ? load_value(resolve, below, &base, err) : FIRN_OK);
+    return firn_merge_fold_apply(&resolve->fold, has_base ? &base : NULL, &resolve->value, err);
 }
 
 /* Requires: the merge is on an operand, the newest version of its key that is seen. Makes the value
@@ -352,8 +346,7 @@ static int
 show_copy(struct firn_merge_resolve *resolve, const struct firn_entry *entry, firn_error *err)
 {
     firn_slice value;
-    int rc;
-    FIRN_TRY(load_value(resolve, entry, &value, err));
+    FIRN_TRY_RETURN(load_value(resolve, entry, &value, err));
     if (entry->kind == FIRN_ENTRY_EXPIRING) {
         resolve->expires_ms = firn_entry_expires_ms(entry->value);
     }
@@ -361,8 +354,7 @@ show_copy(struct firn_merge_resolve *resolve, const struct firn_entry *entry, fi
     resolve->entry.kind = FIRN_ENTRY_PUT;
     resolve->entry.value = value;
     resolve->entry.values = NULL;
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* Shows the merge's version, which has a value. */
@@ -448,22 +440,19 @@ find_newest(struct firn_merge_resolve *resolve, bool *out_is_seen, firn_error *e
     const struct firn_entry *entry;
     firn_slice key = firn_buf_slice(&resolve->key);
     uint64_t newest = newest_seen(resolve->options.view, UINT64_MAX);
-    int rc = FIRN_OK;
-    FIRN_TRY(firn_merge_seek(merge, key, newest, err));
+    FIRN_TRY_RETURN(firn_merge_seek(merge, key, newest, err));
     while (has_kept_key(resolve, entry = firn_merge_entry(merge)) && !is_seen(resolve, entry)) {
         newest = newest_seen(resolve->options.view, entry->sequence);
         if (newest == 0) {
             break;
         }
-        FIRN_TRY(firn_merge_seek(merge, key, newest, err));
+        FIRN_TRY_RETURN(firn_merge_seek(merge, key, newest, err));
     }
     *out_is_seen = has_kept_key(resolve, entry) && is_seen(resolve, entry);
     if (*out_is_seen) {
-        FIRN_TRY(keep_version(resolve, entry, err));
+        FIRN_TRY_RETURN(keep_version(resolve, entry, err));
     }
-    FIRN_TRY(firn_merge_seek_before(merge, key, UINT64_MAX, err));
-out:
-    return rc;
+    return firn_merge_seek_before(merge, key, UINT64_MAX, err);
 }
 
 /* Goes back over all versions of the merge's key; keeps the newest that is seen. */
@@ -472,22 +461,20 @@ take_key(struct firn_merge_resolve *resolve, bool *out_is_seen, firn_error *err)
 {
     struct firn_merge *merge = resolve->options.merge;
     const struct firn_entry *entry = firn_merge_entry(merge);
-    int rc = FIRN_OK;
     *out_is_seen = false;
-    FIRN_TRY(keep_key(resolve, entry->key, err));
+    FIRN_TRY_RETURN(keep_key(resolve, entry->key, err));
     for (unsigned steps = 0; has_kept_key(resolve, entry); steps++) {
         if (steps == STEPS_MAX) {
             return find_newest(resolve, out_is_seen, err);
         }
         if (is_seen(resolve, entry)) {
             *out_is_seen = true;
-            FIRN_TRY(keep_version(resolve, entry, err));
+            FIRN_TRY_RETURN(keep_version(resolve, entry, err));
         }
-        FIRN_TRY(firn_merge_prev(merge, err));
+        FIRN_TRY_RETURN(firn_merge_prev(merge, err));
         entry = firn_merge_entry(merge);
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* The kept version is an operand: folds it with older versions, and goes before the key again. */
@@ -496,12 +483,9 @@ fold_back(struct firn_merge_resolve *resolve, firn_error *err)
 {
     struct firn_merge *merge = resolve->options.merge;
     firn_slice key = firn_buf_slice(&resolve->key);
-    int rc;
-    FIRN_TRY(firn_merge_seek(merge, key, resolve->entry.sequence, err));
-    FIRN_TRY(fold_key(resolve, err));
-    FIRN_TRY(firn_merge_seek_before(merge, firn_buf_slice(&resolve->key), UINT64_MAX, err));
-out:
-    return rc;
+    FIRN_TRY_RETURN(firn_merge_seek(merge, key, resolve->entry.sequence, err));
+    FIRN_TRY_RETURN(fold_key(resolve, err));
+    return firn_merge_seek_before(merge, firn_buf_slice(&resolve->key), UINT64_MAX, err);
 }
 
 /* Shows the kept version, which has a value. */

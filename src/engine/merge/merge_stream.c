@@ -370,35 +370,33 @@ look_below(const struct firn_merge_stream *stream, uint64_t newest)
 static int
 gather(struct firn_merge_stream *stream, uint64_t newest, enum below *out, firn_error *err)
 {
-    int rc;
     firn_merge_fold_clear(&stream->fold);
     do {
-        FIRN_TRY(firn_merge_fold_push(&stream->fold, firn_merge_entry(stream->merge)->value, err));
-        FIRN_TRY(firn_merge_next(stream->merge, err));
+        FIRN_TRY_RETURN(
+            firn_merge_fold_push(&stream->fold, firn_merge_entry(stream->merge)->value, err));
+        FIRN_TRY_RETURN(firn_merge_next(stream->merge, err));
         *out = look_below(stream, newest);
         stream->dropped += *out == BELOW_OPERAND;
     } while (*out == BELOW_OPERAND);
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* Returns the result of folding a needed operand with what is below it. */
 static int
 give_operands(struct firn_merge_stream *stream, firn_error *err)
 {
-    int rc;
     enum below below;
     struct firn_entry kept = *firn_merge_entry(stream->merge);
     DCHECK(kept.kind == FIRN_ENTRY_MERGE && stream->has_key);
     kept.key = firn_buf_slice(&stream->key);
-    FIRN_TRY(gather(stream, kept.sequence, &below, err));
+    FIRN_TRY_RETURN(gather(stream, kept.sequence, &below, err));
     if (below == BELOW_OTHERS) {
-        FIRN_TRY(firn_merge_fold_operand(&stream->fold, &stream->folded, err));
+        FIRN_TRY_RETURN(firn_merge_fold_operand(&stream->fold, &stream->folded, err));
     } else {
         const firn_slice *base =
             below == BELOW_VALUE ? &firn_merge_entry(stream->merge)->value : NULL;
         kept.kind = FIRN_ENTRY_PUT;
-        FIRN_TRY(firn_merge_fold_apply(&stream->fold, base, &stream->folded, err));
+        FIRN_TRY_RETURN(firn_merge_fold_apply(&stream->fold, base, &stream->folded, err));
         /* It hides what is older, as any put. */
         (void)firn_merge_rule_needs(stream->rule, kept.sequence);
         note_hiding(stream, kept.sequence);
@@ -407,12 +405,11 @@ give_operands(struct firn_merge_stream *stream, firn_error *err)
         /* (I1) */
         DCHECK(is_same_segment(stream, kept.sequence, firn_merge_entry(stream->merge)->sequence));
         stream->dropped++;
-        FIRN_TRY(firn_merge_next(stream->merge, err));
+        FIRN_TRY_RETURN(firn_merge_next(stream->merge, err));
     }
     kept.value = firn_buf_slice(&stream->folded);
     give_kept(stream, &kept, true);
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* The same for an operand that may not be needed; *out_is_given is false if it was dropped. */
@@ -489,30 +486,28 @@ firn_merge_stream_next(struct firn_merge_stream *stream, const struct firn_entry
                        firn_error *err)
 {
     DCHECK(stream->state != IN_VERSIONS); /* after an error */
-    int rc = FIRN_OK;
     *out = NULL;
-    FIRN_TRY(set_marks(stream, err));
+    FIRN_TRY_RETURN(set_marks(stream, err));
     switch (stream->state) {
     case BEFORE_BEGIN:
-        FIRN_TRY(firn_merge_first(stream->merge, err));
+        FIRN_TRY_RETURN(firn_merge_first(stream->merge, err));
         stream->state = IN_VERSIONS;
-        FIRN_TRY(find_kept(stream, err));
+        FIRN_TRY_RETURN(find_kept(stream, err));
         break;
     case IN_HELD:
         give_next_held(stream);
         break;
     case GIVEN:
-        FIRN_TRY(stream->is_ahead ? FIRN_OK : firn_merge_next(stream->merge, err));
+        FIRN_TRY_RETURN(stream->is_ahead ? FIRN_OK : firn_merge_next(stream->merge, err));
         stream->state = IN_VERSIONS;
-        FIRN_TRY(find_kept(stream, err));
+        FIRN_TRY_RETURN(find_kept(stream, err));
         break;
     case IN_VERSIONS:
     case AT_END:
         break;
     }
     *out = stream->state == AT_END ? NULL : &stream->entry;
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* ---- stretches ---- */
@@ -521,18 +516,16 @@ out:
 static int
 go_ahead(struct firn_merge_stream *stream, const struct firn_entry **out, firn_error *err)
 {
-    int rc = FIRN_OK;
     DCHECK(stream->state == GIVEN && stream->marks.count == 0);
     if (!stream->is_ahead) {
-        FIRN_TRY(firn_merge_next(stream->merge, err));
+        FIRN_TRY_RETURN(firn_merge_next(stream->merge, err));
         stream->is_ahead = true;
     }
     *out = firn_merge_entry(stream->merge);
     if (*out != NULL && firn_slice_compare((*out)->key, firn_buf_slice(&stream->key)) <= 0) {
         *out = NULL; /* next reports what is wrong, if anything is */
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 int
@@ -540,17 +533,16 @@ firn_merge_stream_batch(struct firn_merge_stream *stream, const struct firn_run_
                         const struct firn_view *now, uint64_t max, struct firn_run_batch *out,
                         firn_error *err)
 {
-    int rc = FIRN_OK;
     const struct firn_entry *entry;
     *out = (struct firn_run_batch){.count = 0};
     if (stream->has_ranges || stream->state != GIVEN) {
         return FIRN_OK;
     }
-    FIRN_TRY(go_ahead(stream, &entry, err));
+    FIRN_TRY_RETURN(go_ahead(stream, &entry, err));
     if (entry == NULL) {
         return FIRN_OK;
     }
-    FIRN_TRY(firn_merge_batch(stream->merge, kind, max, out, err));
+    FIRN_TRY_RETURN(firn_merge_batch(stream->merge, kind, max, out, err));
     if (out->count == 0 || !firn_view_sees_all(now, out->sequence_min, out->sequence_max)) {
         out->count = 0;
         return FIRN_OK;
@@ -562,9 +554,7 @@ firn_merge_stream_batch(struct firn_merge_stream *stream, const struct firn_run_
         return firn_error_no_memory(err, "a key of a compaction");
     }
     stream->last_sequence = 0; /* nothing more of that key may come */
-    rc = firn_step_tell(stream->step, 0, out->content_bytes, err);
-out:
-    return rc;
+    return firn_step_tell(stream->step, 0, out->content_bytes, err);
 }
 
 int

@@ -287,16 +287,14 @@ copy_content(struct rescuing *rescuing, struct firn_os_file *source, struct firn
         if (rc == FIRN_IO) {
             break;
         }
-        FIRN_TRY(rc);
+        FIRN_TRY_RETURN(rc);
         if (start >= end) {
-            FIRN_TRY(firn_os_file_truncate(target, end, err));
+            FIRN_TRY_RETURN(firn_os_file_truncate(target, end, err));
             break;
         }
-        FIRN_TRY(copy_run(rescuing, source, target, start, end, &is_whole, err));
+        FIRN_TRY_RETURN(copy_run(rescuing, source, target, start, end, &is_whole, err));
     }
-    rc = firn_os_file_sync(target, err);
-out:
-    return rc;
+    return firn_os_file_sync(target, err);
 }
 
 static int
@@ -401,13 +399,12 @@ make_lsm(struct rescuing *rescuing, firn_error *err)
 {
     struct firn_block_cache *cache;
     struct firn_lsm *lsm;
-    int rc;
-    FIRN_TRY(firn_block_cache_create(firn_os_dir_os(rescuing->to), CACHE_BYTES, &cache, err));
+    FIRN_TRY_RETURN(
+        firn_block_cache_create(firn_os_dir_os(rescuing->to), CACHE_BYTES, &cache, err));
     const struct firn_lsm_options options = {.kinds = firn_db_kinds, .cache = cache};
-    rc = firn_lsm_open(rescuing->to, &options, true, &lsm, err);
+    int rc = firn_lsm_open(rescuing->to, &options, true, &lsm, err);
     rc = rc == FIRN_OK ? firn_lsm_close(lsm, err) : rc;
     firn_block_cache_destroy(cache);
-out:
     return rc;
 }
 
@@ -417,8 +414,8 @@ gather_lsm(struct rescuing *rescuing, bool is_newest, struct firn_mend_gather_re
            struct firn_mend_result *mended, firn_error *err)
 {
     struct firn_block_cache *cache;
-    int rc;
-    FIRN_TRY(firn_block_cache_create(firn_os_dir_os(rescuing->to), CACHE_BYTES, &cache, err));
+    FIRN_TRY_RETURN(
+        firn_block_cache_create(firn_os_dir_os(rescuing->to), CACHE_BYTES, &cache, err));
     const struct firn_lsm_options lsm = {
         .kinds = firn_db_kinds, .cache = cache, .is_read_only = true};
     const struct firn_mend_gather_options options = {.lsm = lsm,
@@ -426,10 +423,9 @@ gather_lsm(struct rescuing *rescuing, bool is_newest, struct firn_mend_gather_re
                                                      .log_sequence = rescuing->look.log_sequence,
                                                      .on_damage = tell,
                                                      .ctx = rescuing};
-    rc = firn_mend_gather(rescuing->from, rescuing->to, &options, gathered, err);
+    int rc = firn_mend_gather(rescuing->from, rescuing->to, &options, gathered, err);
     rc = rc == FIRN_OK ? firn_mend(rescuing->to, &lsm, tell, rescuing, mended, err) : rc;
     firn_block_cache_destroy(cache);
-out:
     return rc;
 }
 
@@ -581,15 +577,13 @@ static int
 try_as_it_is(struct rescuing *rescuing, bool *out_is_sound, firn_error *err)
 {
     size_t runs;
-    int rc;
-    FIRN_TRY(begin(rescuing, err));
-    FIRN_TRY(copy_files(rescuing, keep_manifest, err));
-    FIRN_TRY(copy_files(rescuing, keep_log, err));
-    FIRN_TRY(link_runs(rescuing, &runs, err));
-    FIRN_TRY(judge(rescuing, out_is_sound, err));
+    FIRN_TRY_RETURN(begin(rescuing, err));
+    FIRN_TRY_RETURN(copy_files(rescuing, keep_manifest, err));
+    FIRN_TRY_RETURN(copy_files(rescuing, keep_log, err));
+    FIRN_TRY_RETURN(link_runs(rescuing, &runs, err));
+    FIRN_TRY_RETURN(judge(rescuing, out_is_sound, err));
     rescuing->result->state = FIRN_RESCUE_KEPT;
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* Reports lost checkpoints, by what the log says of MANIFEST. */
@@ -670,18 +664,16 @@ out:
 static int
 try_log_alone(struct rescuing *rescuing, bool is_empty, bool *out_is_sound, firn_error *err)
 {
-    int rc;
-    FIRN_TRY(begin(rescuing, err));
-    FIRN_TRY(make_lsm(rescuing, err));
-    FIRN_TRY(write_log(rescuing, is_empty ? LOG_NOTHING : LOG_ALL, err));
-    FIRN_TRY(judge(rescuing, out_is_sound, err));
+    FIRN_TRY_RETURN(begin(rescuing, err));
+    FIRN_TRY_RETURN(make_lsm(rescuing, err));
+    FIRN_TRY_RETURN(write_log(rescuing, is_empty ? LOG_NOTHING : LOG_ALL, err));
+    FIRN_TRY_RETURN(judge(rescuing, out_is_sound, err));
     rescuing->result->runs_lost = 0;
     rescuing->result->runs_taken = 0;
     rescuing->result->state = is_empty                        ? FIRN_RESCUE_LOST
                               : rescuing->result->log_was_cut ? FIRN_RESCUE_SHORTENED
                                                               : FIRN_RESCUE_KEPT;
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 static int
@@ -707,16 +699,15 @@ try_trees(struct rescuing *rescuing, bool *out_is_sound, firn_error *err)
 {
     DCHECK(!*out_is_sound);
     static const enum log_part parts[] = {LOG_ALL, LOG_COMMITS, LOG_NOTHING};
-    int rc;
-    FIRN_TRY(look_at(rescuing->from, &rescuing->look, err));
+    FIRN_TRY_RETURN(look_at(rescuing->from, &rescuing->look, err));
     for (unsigned i = 0; i < 6 && !*out_is_sound; i++) {
         bool takes_named_only = i % 2 != 0;
         if (takes_named_only || !rescuing->look.is_newest) {
-            FIRN_TRY(try_gathered(rescuing, takes_named_only, parts[i / 2], out_is_sound, err));
+            FIRN_TRY_RETURN(
+                try_gathered(rescuing, takes_named_only, parts[i / 2], out_is_sound, err));
         }
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* Whether losses are reported: everything is kept only if nothing was reported missing. */

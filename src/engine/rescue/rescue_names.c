@@ -146,15 +146,13 @@ firn_rescue_names_give(struct firn_os_dir *to, uint64_t sequence,
                        firn_error *err)
 {
     struct naming naming = {.options = options, .sequence = sequence};
-    int rc;
     *out_lost = 0;
-    FIRN_TRY(look(&naming, to, err));
+    FIRN_TRY_RETURN(look(&naming, to, err));
     if (naming.last_id >= naming.next_id) {
-        FIRN_TRY(commit(&naming, to, err));
+        FIRN_TRY_RETURN(commit(&naming, to, err));
         *out_lost = naming.last_id - naming.next_id + 1;
     }
     *out_lost += naming.left_out;
     tell(&naming);
-out:
-    return rc;
+    return FIRN_OK;
 }

@@ -187,12 +187,10 @@ firn_rescue_salvage(struct firn_os_dir *dir,
     struct salvaging salvaging = {.visit = visit, .ctx = ctx};
     const struct firn_log_options log = firn_db_log_options(true);
     struct firn_os_dir *own;
-    int rc;
-    FIRN_TRY(firn_os_dir_open_beneath(dir, "", &own, err));
-    rc = firn_log_recover_salvage(own, log.prefix, visit_commit, &salvaging, err);
+    FIRN_TRY_RETURN(firn_os_dir_open_beneath(dir, "", &own, err));
+    int rc = firn_log_recover_salvage(own, log.prefix, visit_commit, &salvaging, err);
     rc = rc == FIRN_OK ? salvage_runs(&salvaging, own, err) : rc;
     firn_buf_deinit(&salvaging.names);
     firn_os_dir_close(own);
-out:
     return rc;
 }

@@ -241,34 +241,31 @@ static int
 add_stored(struct builder *builder, const struct firn_entry *stored, bool is_elsewhere,
            bool is_new_key, firn_error *err)
 {
-    int rc = FIRN_OK;
     struct firn_row_pending_sums sums = firn_row_pending_with(&builder->pending, stored);
     if (builder->index.records.size == 0 && builder->pending.sums.count == 0) {
-        FIRN_TRY(begin_block(builder, stored->key, stored->key.size, UINT64_MAX, err));
+        FIRN_TRY_RETURN(begin_block(builder, stored->key, stored->key.size, UINT64_MAX, err));
     } else if (must_close(builder, &sums, stored->key, is_new_key)) {
         size_t size = separator_size(builder, stored->key, is_new_key);
-        FIRN_TRY(close_block(builder, err));
-        FIRN_TRY(begin_block(builder, stored->key, size, is_new_key ? UINT64_MAX : stored->sequence,
-                             err));
+        FIRN_TRY_RETURN(close_block(builder, err));
+        FIRN_TRY_RETURN(begin_block(builder, stored->key, size,
+                                    is_new_key ? UINT64_MAX : stored->sequence, err));
         sums = firn_row_pending_with(&builder->pending, stored);
     }
     if (is_new_key) {
         builder->last_hash = firn_run_filter_hash(stored->key);
-        FIRN_TRY(firn_run_output_note_key(&builder->output, builder->last_hash, err));
+        FIRN_TRY_RETURN(firn_run_output_note_key(&builder->output, builder->last_hash, err));
     }
     DCHECK(builder->last_hash == firn_run_filter_hash(stored->key));
     if (firn_row_pending_add(&builder->pending, stored, is_elsewhere,
                              firn_row_block_tag(builder->last_hash), &sums) != FIRN_OK) {
         return firn_error_no_memory(err, "a block");
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 static int
 add_entry(struct builder *builder, const struct firn_entry *entry, bool is_new_key, firn_error *err)
 {
-    int rc;
     struct firn_run_summary *summary = &builder->output.summary;
     struct firn_entry stored = *entry;
     bool is_reference = entry->values != NULL;
@@ -282,13 +279,14 @@ add_entry(struct builder *builder, const struct firn_entry *entry, bool is_new_k
         stored.value = firn_buf_slice(&builder->locator);
         stored.kind = FIRN_ENTRY_DELETE;
     } else if (is_elsewhere) {
-        FIRN_TRY(firn_run_pieces_write(&builder->output, entry->value, &builder->locator, err));
+        FIRN_TRY_RETURN(
+            firn_run_pieces_write(&builder->output, entry->value, &builder->locator, err));
         stored.value = firn_buf_slice(&builder->locator);
     }
     if (summary->entry_count == 0 && firn_run_summary_note_lower(summary, entry->key) != FIRN_OK) {
         return firn_error_no_memory(err, "the bounds of a run");
     }
-    FIRN_TRY(add_stored(builder, &stored, is_elsewhere, is_new_key, err));
+    FIRN_TRY_RETURN(add_stored(builder, &stored, is_elsewhere, is_new_key, err));
     firn_run_summary_note_sequence(summary, entry->sequence);
     builder->last_sequence = entry->sequence;
     summary->entry_count++;
@@ -296,24 +294,21 @@ add_entry(struct builder *builder, const struct firn_entry *entry, bool is_new_k
     summary->has_heads |= is_reference || firn_entry_head_size(entry->kind) > 0;
     summary->has_references |= is_reference;
     summary->content_bytes += entry->key.size + value_size;
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 int
 firn_row_builder_add(struct firn_run_builder *base, const struct firn_entry *entry, firn_error *err)
 {
-    int rc;
     struct builder *builder = builder_of(base);
     struct firn_entry addressed = *entry;
     addressed.key = firn_run_key(entry->key);
     bool is_new_key;
-    FIRN_TRY(firn_run_output_check_usable(&builder->output, err));
-    FIRN_TRY(check_entry(&addressed, err));
-    FIRN_TRY(check_order(builder, &addressed, &is_new_key, err));
-    rc = add_entry(builder, &addressed, is_new_key, err);
+    FIRN_TRY_RETURN(firn_run_output_check_usable(&builder->output, err));
+    FIRN_TRY_RETURN(check_entry(&addressed, err));
+    FIRN_TRY_RETURN(check_order(builder, &addressed, &is_new_key, err));
+    int rc = add_entry(builder, &addressed, is_new_key, err);
     builder->output.has_failed = rc != FIRN_OK; /* (I2) */
-out:
     return rc;
 }
 
@@ -362,24 +357,21 @@ write_index(struct builder *builder, firn_error *err)
 static int
 finish(struct builder *builder, struct firn_run_summary *out, firn_error *err)
 {
-    int rc;
     struct firn_run_summary *summary = &builder->output.summary;
     if (builder->pending.sums.count > 0) {
         if (firn_run_summary_note_last_key(summary, firn_row_pending_last_key(&builder->pending)) !=
             FIRN_OK) {
             return firn_error_no_memory(err, "the bounds of a run");
         }
-        FIRN_TRY(close_block(builder, err));
+        FIRN_TRY_RETURN(close_block(builder, err));
     }
-    FIRN_TRY(firn_run_output_end_entries(&builder->output, err));
-    FIRN_TRY(write_index(builder, err));
-    rc = firn_run_output_finish(&builder->output,
-                                summary->has_references ? FIRN_ROW_FORMAT_VERSION
-                                : summary->has_heads    ? FIRN_ROW_FORMAT_VERSION_HEADS
-                                                        : FIRN_ROW_FORMAT_VERSION_PLAIN,
-                                out, err);
-out:
-    return rc;
+    FIRN_TRY_RETURN(firn_run_output_end_entries(&builder->output, err));
+    FIRN_TRY_RETURN(write_index(builder, err));
+    return firn_run_output_finish(&builder->output,
+                                  summary->has_references ? FIRN_ROW_FORMAT_VERSION
+                                  : summary->has_heads    ? FIRN_ROW_FORMAT_VERSION_HEADS
+                                                          : FIRN_ROW_FORMAT_VERSION_PLAIN,
+                                  out, err);
 }
 
 int
@@ -388,13 +380,11 @@ firn_row_builder_finish(struct firn_run_builder *base, struct firn_run_summary *
 {
     struct builder *builder = builder_of(base);
     *out = (struct firn_run_summary){0};
-    int rc;
-    FIRN_TRY(firn_run_output_check_usable(&builder->output, err));
+    FIRN_TRY_RETURN(firn_run_output_check_usable(&builder->output, err));
     if (builder->output.summary.entry_count == 0 && builder->output.summary.range_count == 0) {
         return firn_error_set(err, FIRN_MISUSE, "a run that holds nothing is not written");
     }
-    rc = finish(builder, out, err);
+    int rc = finish(builder, out, err);
     builder->output.has_failed = rc != FIRN_OK;
-out:
     return rc;
 }

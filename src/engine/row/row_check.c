@@ -114,7 +114,6 @@ check_value(struct checking *checking, const struct firn_row_slot *slot, firn_er
 static int
 check_slot(struct checking *checking, const struct firn_row_block *block, size_t i, firn_error *err)
 {
-    int rc;
     struct firn_row_slot slot;
     firn_row_block_slot(block, i, &slot);
     firn_buf_clear(&checking->key);
@@ -122,17 +121,16 @@ check_slot(struct checking *checking, const struct firn_row_block *block, size_t
         firn_buf_append_slice(&checking->key, slot.rest) != FIRN_OK) {
         return firn_error_no_memory(err, "a key");
     }
-    FIRN_TRY(check_place(checking, &slot, err));
-    FIRN_TRY(check_hash(checking, block->raw.data[FIRN_ROW_FORMAT_BLOCK_HEADER_SIZE + i], err));
+    FIRN_TRY_RETURN(check_place(checking, &slot, err));
+    FIRN_TRY_RETURN(
+        check_hash(checking, block->raw.data[FIRN_ROW_FORMAT_BLOCK_HEADER_SIZE + i], err));
     count_entry(checking, &slot);
     struct firn_buf key = checking->last_key;
     checking->last_key = checking->key;
     checking->key = key;
     checking->last_sequence = slot.sequence;
     checking->has_last = true;
-    rc = slot.is_elsewhere ? check_value(checking, &slot, err) : FIRN_OK;
-out:
-    return rc;
+    return slot.is_elsewhere ? check_value(checking, &slot, err) : FIRN_OK;
 }
 
 /* ---- blocks ---- */
@@ -207,20 +205,18 @@ static int
 check_block(struct checking *checking, size_t block_at, const struct firn_row_index_block *record,
             firn_error *err)
 {
-    int rc;
     struct firn_row_block block;
-    FIRN_TRY(firn_block_reader_read(checking->run->reader, &record->ref, checking->check.compress,
-                                    &checking->check.raw, err));
-    FIRN_TRY(firn_row_block_check(firn_buf_slice(&checking->check.raw), err));
+    FIRN_TRY_RETURN(firn_block_reader_read(checking->run->reader, &record->ref,
+                                           checking->check.compress, &checking->check.raw, err));
+    FIRN_TRY_RETURN(firn_row_block_check(firn_buf_slice(&checking->check.raw), err));
     firn_row_block_init(&block, firn_buf_slice(&checking->check.raw));
-    FIRN_TRY(check_sequences(record, &block, err));
-    FIRN_TRY(check_separator(checking, block_at, &block, err));
+    FIRN_TRY_RETURN(check_sequences(record, &block, err));
+    FIRN_TRY_RETURN(check_separator(checking, block_at, &block, err));
     for (size_t i = 0; i < block.count; i++) {
-        FIRN_TRY(check_slot(checking, &block, i, err));
+        FIRN_TRY_RETURN(check_slot(checking, &block, i, err));
     }
     note_sequences(&checking->check.found, record->sequence_min, record->sequence_max);
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 static int

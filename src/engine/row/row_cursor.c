@@ -425,11 +425,9 @@ load(struct cursor *cursor, const struct firn_row_index *index, size_t i, bool i
     }
     drop_block(cursor);
     firn_slice raw;
-    int rc;
-    FIRN_TRY(fetch(cursor, index, i, is_backward, &raw, err));
+    FIRN_TRY_RETURN(fetch(cursor, index, i, is_backward, &raw, err));
     hold(cursor, i, raw);
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* ---- entries ---- */
@@ -668,17 +666,14 @@ seek_with_index(struct cursor *cursor, const struct firn_row_index *index,
         return place->is_before ? show_last_before(cursor, index, 0, err)
                                 : show_first_of(cursor, index, 0, err);
     }
-    int rc;
-    FIRN_TRY(load(cursor, index, count - 1, place->is_before, err));
+    FIRN_TRY_RETURN(load(cursor, index, count - 1, place->is_before, err));
     size_t slot = firn_row_block_lower_bound(&cursor->block, place->key, place->sequence);
     if (place->is_before) {
         return slot == 0 ? show_last_before(cursor, index, count - 1, err)
                          : show(cursor, slot - 1, err);
     }
-    rc = slot == cursor->block.count ? show_first_of(cursor, index, count, err)
-                                     : show(cursor, slot, err);
-out:
-    return rc;
+    return slot == cursor->block.count ? show_first_of(cursor, index, count, err)
+                                       : show(cursor, slot, err);
 }
 
 static int

@@ -39,9 +39,8 @@ firn_row_estimate_place(struct firn_run *base, firn_slice key, struct firn_run_p
 {
     struct firn_row *run = firn_row_read_run(base);
     struct firn_row_read_index index;
-    int rc;
     *out = (struct firn_run_place){0};
-    FIRN_TRY(firn_row_read_index(run, &index, err));
+    FIRN_TRY_RETURN(firn_row_read_index(run, &index, err));
     const size_t i = block_of(&index.index, key);
     if (i > 0) {
         const uint64_t entries = index.index.entry_count;
@@ -52,8 +51,7 @@ firn_row_estimate_place(struct firn_run *base, firn_slice key, struct firn_run_p
         out->entries = entries / blocks * i + entries % blocks * i / blocks;
     }
     firn_row_read_index_release(run, &index);
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* ---- weighing ---- */
@@ -80,8 +78,7 @@ add_block(struct weighing *weighing, size_t i, firn_error *err)
 {
     struct firn_block_pin pin;
     struct firn_row_block block;
-    int rc;
-    FIRN_TRY(firn_row_read_block(weighing->run, weighing->index, i, &pin, err));
+    FIRN_TRY_RETURN(firn_row_read_block(weighing->run, weighing->index, i, &pin, err));
     firn_row_block_init(&block, firn_bytes(pin.data, pin.size));
     const struct firn_run_bounds *bounds = weighing->bounds;
     const size_t begin = entries_before(&block, bounds->lower);
@@ -96,8 +93,7 @@ add_block(struct weighing *weighing, size_t i, firn_error *err)
             firn_row_reference_is_one(&slot) ? firn_row_value_reference_span(&slot) : 0;
     }
     firn_block_cache_unpin(weighing->run->cache, &pin);
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* Blocks from begin to before end. */
@@ -150,21 +146,19 @@ weigh(struct weighing *weighing, struct firn_run_weight *inout, firn_error *err)
     const size_t blocks = weighing->index->block_count;
     const size_t first = weighing->first;
     const size_t last = weighing->last;
-    int rc;
     DCHECK(first <= last && last < blocks);
     if (last - first < WEIGHED_MAX) {
-        FIRN_TRY(add_blocks(weighing, first, last + 1, err));
+        FIRN_TRY_RETURN(add_blocks(weighing, first, last + 1, err));
         *inout = weighing->inside;
     } else if (first + 1 + (blocks - last) <= WEIGHED_MAX) {
-        FIRN_TRY(add_blocks(weighing, 0, first + 1, err));
-        FIRN_TRY(add_blocks(weighing, last, blocks, err));
+        FIRN_TRY_RETURN(add_blocks(weighing, 0, first + 1, err));
+        FIRN_TRY_RETURN(add_blocks(weighing, last, blocks, err));
         inout->entries = minus(inout->entries, weighing->outside.entries);
         inout->value_bytes = minus(inout->value_bytes, weighing->outside.value_bytes);
     } else {
-        FIRN_TRY(sample(weighing, inout, err));
+        FIRN_TRY_RETURN(sample(weighing, inout, err));
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 int

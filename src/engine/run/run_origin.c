@@ -54,22 +54,19 @@ append_numbers(const uint64_t *numbers, size_t count, struct firn_buf *out)
 int
 firn_run_origin_encode(const struct firn_run_origin *origin, struct firn_buf *out)
 {
-    int rc;
     DCHECK(is_sound(origin));
     firn_buf_clear(out);
-    FIRN_TRY(firn_buf_append_le32(out, FIRN_RUN_ORIGIN_VERSION));
-    FIRN_TRY(firn_buf_append_u8(out, (uint8_t)origin->kind));
-    FIRN_TRY(firn_buf_append_u8(out, origin->is_last ? FLAG_LAST : 0));
-    FIRN_TRY(firn_buf_append_u8(out, 0));
-    FIRN_TRY(firn_buf_append_u8(out, 0));
-    FIRN_TRY(firn_buf_append_varint(out, origin->tree));
-    FIRN_TRY(firn_buf_append_varint(out, origin->flushed));
-    FIRN_TRY(firn_buf_append_varint(out, origin->work));
-    FIRN_TRY(firn_buf_append_varint(out, origin->part));
-    FIRN_TRY(append_numbers(origin->inputs, origin->input_count, out));
-    FIRN_TRY(append_numbers(origin->gone, origin->gone_count, out));
-out:
-    return rc;
+    FIRN_TRY_RETURN(firn_buf_append_le32(out, FIRN_RUN_ORIGIN_VERSION));
+    FIRN_TRY_RETURN(firn_buf_append_u8(out, (uint8_t)origin->kind));
+    FIRN_TRY_RETURN(firn_buf_append_u8(out, origin->is_last ? FLAG_LAST : 0));
+    FIRN_TRY_RETURN(firn_buf_append_u8(out, 0));
+    FIRN_TRY_RETURN(firn_buf_append_u8(out, 0));
+    FIRN_TRY_RETURN(firn_buf_append_varint(out, origin->tree));
+    FIRN_TRY_RETURN(firn_buf_append_varint(out, origin->flushed));
+    FIRN_TRY_RETURN(firn_buf_append_varint(out, origin->work));
+    FIRN_TRY_RETURN(firn_buf_append_varint(out, origin->part));
+    FIRN_TRY_RETURN(append_numbers(origin->inputs, origin->input_count, out));
+    return append_numbers(origin->gone, origin->gone_count, out);
 }
 
 /* ---- reading ---- */
@@ -123,7 +120,6 @@ firn_run_origin_decode(firn_slice bytes, struct firn_buf *numbers, struct firn_r
 {
     struct firn_reader reader = firn_reader_of(bytes);
     firn_slice head;
-    int rc;
     firn_buf_clear(numbers);
     *out = (struct firn_run_origin){.kind = FIRN_RUN_ORIGIN_FLUSH};
     if (!firn_reader_bytes(&reader, HEAD_SIZE, &head)) {
@@ -143,8 +139,8 @@ firn_run_origin_decode(firn_slice bytes, struct firn_buf *numbers, struct firn_r
     }
     out->kind = (enum firn_run_origin_kind)head.data[4];
     out->is_last = head.data[5] == FLAG_LAST;
-    FIRN_TRY(read_numbers(&reader, numbers, &out->input_count, err));
-    FIRN_TRY(read_numbers(&reader, numbers, &out->gone_count, err));
+    FIRN_TRY_RETURN(read_numbers(&reader, numbers, &out->input_count, err));
+    FIRN_TRY_RETURN(read_numbers(&reader, numbers, &out->gone_count, err));
     if (firn_reader_left(&reader) != 0 || !is_sound(out)) {
         return refuse(err);
     }
@@ -153,6 +149,5 @@ firn_run_origin_decode(firn_slice bytes, struct firn_buf *numbers, struct firn_r
         out->inputs = (const uint64_t *)(const void *)numbers->data;
         out->gone = out->inputs + out->input_count;
     }
-out:
-    return rc;
+    return FIRN_OK;
 }

@@ -113,13 +113,11 @@ firn_run_output_add(struct firn_run_output *output, firn_slice raw, struct firn_
                     firn_error *err)
 {
     enum firn_codec codec;
-    int rc;
-    FIRN_TRY(firn_run_output_pack(output, output->compress, raw, &output->stored, &codec, err));
-    rc = codec == FIRN_CODEC_NONE
-             ? add_plain(output, raw, out, err)
-             : add(output, codec, firn_buf_slice(&output->stored), raw.size, out, err);
-out:
-    return rc;
+    FIRN_TRY_RETURN(
+        firn_run_output_pack(output, output->compress, raw, &output->stored, &codec, err));
+    return codec == FIRN_CODEC_NONE
+               ? add_plain(output, raw, out, err)
+               : add(output, codec, firn_buf_slice(&output->stored), raw.size, out, err);
 }
 
 int
@@ -214,8 +212,7 @@ int
 firn_run_output_add_range(struct firn_run_output *output, const struct firn_range *range,
                           firn_error *err)
 {
-    int rc;
-    FIRN_TRY(firn_run_output_check_usable(output, err));
+    FIRN_TRY_RETURN(firn_run_output_check_usable(output, err));
     if (range->lower.size > FIRN_ENTRY_BOUND_SIZE_MAX ||
         range->upper.size > FIRN_ENTRY_BOUND_SIZE_MAX) {
         return firn_error_set(err, FIRN_LIMIT, "a bound of a range delete exceeds %d bytes",
@@ -226,9 +223,8 @@ firn_run_output_add_range(struct firn_run_output *output, const struct firn_rang
                               "a range delete that covers nothing, or nothing "
                               "for good, cannot be in a run");
     }
-    rc = add_range(output, range, err);
+    int rc = add_range(output, range, err);
     output->has_failed = rc != FIRN_OK; /* (I1) */
-out:
     return rc;
 }
 
@@ -313,17 +309,15 @@ int
 firn_run_output_finish(struct firn_run_output *output, uint32_t version,
                        struct firn_run_summary *out, firn_error *err)
 {
-    int rc;
-    FIRN_TRY(write_origin(output, err));
-    FIRN_TRY(write_summary(output, version, err));
+    FIRN_TRY_RETURN(write_origin(output, err));
+    FIRN_TRY_RETURN(write_summary(output, version, err));
     DCHECK(firn_block_writer_size_bytes(output->writer) ==
            FIRN_BLOCK_BODY_START + output->written_bytes);
-    FIRN_TRY(firn_block_writer_finish_later(output->writer, output->publisher,
-                                            &output->summary.file_bytes, err));
+    FIRN_TRY_RETURN(firn_block_writer_finish_later(output->writer, output->publisher,
+                                                   &output->summary.file_bytes, err));
     DCHECK(output->summary.file_bytes > output->written_bytes);
     output->is_finished = true;
     *out = output->summary;
     output->summary = (struct firn_run_summary){0};
-out:
-    return rc;
+    return FIRN_OK;
 }

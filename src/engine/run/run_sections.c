@@ -109,12 +109,11 @@ read_section(struct reading *reading, const struct firn_block_section *section, 
 static int
 read_all(struct reading *reading, firn_error *err)
 {
-    int rc = FIRN_OK;
     const struct firn_run_sections *sections = reading->sections;
     size_t count = firn_block_reader_section_count(reading->reader);
-    FIRN_TRY(firn_compress_create(&reading->compress, err));
+    FIRN_TRY_RETURN(firn_compress_create(&reading->compress, err));
     for (size_t i = 0; i < count; i++) {
-        FIRN_TRY(read_section(reading, firn_block_reader_section(reading->reader, i), err));
+        FIRN_TRY_RETURN(read_section(reading, firn_block_reader_section(reading->reader, i), err));
     }
     if (!reading->has_summary || sections->index.offset == 0 ||
         sections->index.offset == sections->filter.offset ||
@@ -125,9 +124,8 @@ read_all(struct reading *reading, firn_error *err)
         return refuse(reading, "the run has another number of range deletes than its summary says",
                       err);
     }
-    rc = firn_range_set_seal(reading->ranges, err);
+    int rc = firn_range_set_seal(reading->ranges, err);
     DCHECK(reading->summary->file_bytes != 0); /* (I1) */
-out:
     return rc;
 }
 

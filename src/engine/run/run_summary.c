@@ -34,24 +34,21 @@ int
 firn_run_summary_encode(const struct firn_run_summary *summary, uint32_t version,
                         struct firn_buf *out)
 {
-    int rc;
     DCHECK(version > 0);
     DCHECK(is_sound(summary, firn_buf_slice(&summary->lower), firn_buf_slice(&summary->upper)));
     DCHECK(summary->has_heads || !summary->has_references);
-    FIRN_TRY(firn_buf_append_le32(out, version));
-    FIRN_TRY(firn_buf_append_le32(out, 0));
-    FIRN_TRY(firn_buf_append_le64(out, summary->entry_count));
-    FIRN_TRY(firn_buf_append_le64(out, summary->tombstone_count));
-    FIRN_TRY(firn_buf_append_le64(out, summary->range_count));
-    FIRN_TRY(firn_buf_append_le64(out, summary->content_bytes));
-    FIRN_TRY(firn_buf_append_le64(out, summary->sequence_min));
-    FIRN_TRY(firn_buf_append_le64(out, summary->sequence_max));
-    FIRN_TRY(firn_buf_append_le32(out, (uint32_t)summary->lower.size));
-    FIRN_TRY(firn_buf_append_le32(out, (uint32_t)summary->upper.size));
-    FIRN_TRY(firn_buf_append_slice(out, firn_buf_slice(&summary->lower)));
-    FIRN_TRY(firn_buf_append_slice(out, firn_buf_slice(&summary->upper)));
-out:
-    return rc;
+    FIRN_TRY_RETURN(firn_buf_append_le32(out, version));
+    FIRN_TRY_RETURN(firn_buf_append_le32(out, 0));
+    FIRN_TRY_RETURN(firn_buf_append_le64(out, summary->entry_count));
+    FIRN_TRY_RETURN(firn_buf_append_le64(out, summary->tombstone_count));
+    FIRN_TRY_RETURN(firn_buf_append_le64(out, summary->range_count));
+    FIRN_TRY_RETURN(firn_buf_append_le64(out, summary->content_bytes));
+    FIRN_TRY_RETURN(firn_buf_append_le64(out, summary->sequence_min));
+    FIRN_TRY_RETURN(firn_buf_append_le64(out, summary->sequence_max));
+    FIRN_TRY_RETURN(firn_buf_append_le32(out, (uint32_t)summary->lower.size));
+    FIRN_TRY_RETURN(firn_buf_append_le32(out, (uint32_t)summary->upper.size));
+    FIRN_TRY_RETURN(firn_buf_append_slice(out, firn_buf_slice(&summary->lower)));
+    return firn_buf_append_slice(out, firn_buf_slice(&summary->upper));
 }
 
 /* The fields of fixed size, which are there. */

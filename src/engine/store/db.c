@@ -82,8 +82,7 @@ firn_db_refresh(struct firn_db *db, firn_error *err)
     if (!db->is_read_only || is_newest(db)) {
         return FIRN_OK;
     }
-    int rc;
-    FIRN_TRY(firn_db_replay(db, &image, err));
+    FIRN_TRY_RETURN(firn_db_replay(db, &image, err));
     firn_os_mutex_lock(&db->state_mutex);
     struct firn_db_image *old = firn_db_image(db);
     DCHECK(old != image && image->user_count == 0);
@@ -101,8 +100,7 @@ firn_db_refresh(struct firn_db *db, firn_error *err)
         firn_db_refresh_retire(db, old);
     }
     firn_db_memory_settle(db);
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* ==== a store in memory ====
@@ -323,12 +321,9 @@ static int
 create(struct firn_db *db, firn_error *err)
 {
     DCHECK(db->lock != NULL);
-    int rc;
-    FIRN_TRY(firn_db_create_store(db, err));
-    FIRN_TRY(firn_storefile_lock_guard(db->lock, db->dir, err));
-    FIRN_TRY(open_readers_file(db, err));
-out:
-    return rc;
+    FIRN_TRY_RETURN(firn_db_create_store(db, err));
+    FIRN_TRY_RETURN(firn_storefile_lock_guard(db->lock, db->dir, err));
+    return open_readers_file(db, err);
 }
 
 /* Whether the directory may be opened as asked; *survey is what it contains. */
@@ -336,38 +331,33 @@ static int
 look(struct firn_db *db, const struct firn_db_options *options,
      struct firn_db_create_survey *survey, firn_error *err)
 {
-    int rc;
-    FIRN_TRY(firn_db_create_look(db->dir, survey, err));
+    FIRN_TRY_RETURN(firn_db_create_look(db->dir, survey, err));
     if (survey->has_identity) {
         return options->fail_if_exists
                    ? firn_error_set(err, FIRN_EXISTS, "there is a firn store in '%s' already",
                                     firn_os_dir_path(db->dir))
                    : FIRN_OK;
     }
-    rc = options->create_if_missing ? firn_db_create_allowed(db->dir, survey, err)
-                                    : refuse_missing(db->dir, err);
-out:
-    return rc;
+    return options->create_if_missing ? firn_db_create_allowed(db->dir, survey, err)
+                                      : refuse_missing(db->dir, err);
 }
 
 static int
 open_for_writing(struct firn_db *db, const struct firn_db_options *options, firn_error *err)
 {
     struct firn_db_create_survey survey;
-    int rc;
-    FIRN_TRY(look(db, options, &survey, err));
-    FIRN_TRY(firn_storefile_lock_acquire(db->dir, options->lock_timeout_ms, &db->lock, err));
-    FIRN_TRY(look(db, options, &survey, err));
+    FIRN_TRY_RETURN(look(db, options, &survey, err));
+    FIRN_TRY_RETURN(firn_storefile_lock_acquire(db->dir, options->lock_timeout_ms, &db->lock, err));
+    FIRN_TRY_RETURN(look(db, options, &survey, err));
     firn_db_space_fit(db);
-    FIRN_TRY(survey.has_identity ? open_existing(db, err) : create(db, err));
+    FIRN_TRY_RETURN(survey.has_identity ? open_existing(db, err) : create(db, err));
     db->commits.last_sequence = firn_db_image(db)->last_sequence;
     db->found_end = firn_log_end(db->log);
     db->found_version = firn_db_reader_version(db);
-    FIRN_TRY(firn_db_jobs_open(db, err));
+    FIRN_TRY_RETURN(firn_db_jobs_open(db, err));
     firn_db_space_look(db);
     DCHECK(db->readers != NULL && db->log != NULL && !db->commits.is_leading);
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 int
@@ -525,14 +515,12 @@ firn_db_sync(struct firn_db *db, firn_error *err)
         return FIRN_OK;
     }
     firn_error found;
-    int rc;
-    FIRN_TRY(firn_db_write_refuse_failed(db, err));
-    rc = firn_log_sync(db->log, &found);
+    FIRN_TRY_RETURN(firn_db_write_refuse_failed(db, err));
+    int rc = firn_log_sync(db->log, &found);
     if (rc != FIRN_OK) {
         firn_db_write_latch(db, &found);
         firn_error_copy(err, &found);
     }
-out:
     return rc;
 }
 

@@ -511,18 +511,16 @@ check_limits(const struct firn_db_batch *batch, const struct firn_db *db,
              const struct firn_storefile_op *op, firn_error *err)
 {
     bool is_range = op->kind == FIRN_ENTRY_RANGE_DELETE;
-    int rc;
-    FIRN_TRY(batch_check_store(batch, db, err));
-    FIRN_TRY(firn_db_batch_check_sizes(op->key, is_range ? firn_str("") : op->value, err));
+    FIRN_TRY_RETURN(batch_check_store(batch, db, err));
+    FIRN_TRY_RETURN(firn_db_batch_check_sizes(op->key, is_range ? firn_str("") : op->value, err));
     if (is_range) {
-        FIRN_TRY(firn_db_batch_check_sizes(op->value, firn_str(""), err));
+        FIRN_TRY_RETURN(firn_db_batch_check_sizes(op->value, firn_str(""), err));
     }
     if (is_full_for(batch, op)) {
         return firn_error_set(err, FIRN_LIMIT, "a batch would have more than %d bytes",
                               FIRN_BATCH_SIZE_MAX);
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 int
@@ -534,11 +532,10 @@ firn_db_batch_append(struct firn_db_batch *batch, struct firn_db *db, struct fir
                             .key_size = (uint32_t)format->key.size & 0xffffff,
                             .kind = (uint32_t)format->kind & 0x7f};
     struct firn_storefile_place place;
-    int rc;
     if (is_full_for(batch, format)) {
         firn_db_batch_close_gaps(batch);
     }
-    FIRN_TRY(check_limits(batch, db, format, err));
+    FIRN_TRY_RETURN(check_limits(batch, db, format, err));
     DCHECK(tree == NULL || tree->id == format->keyspace);
     DCHECK(format->value.size >= firn_entry_head_size(format->kind));
     if (firn_buf_reserve(&batch->ops, sizeof op) != FIRN_OK ||
@@ -547,8 +544,8 @@ firn_db_batch_append(struct firn_db_batch *batch, struct firn_db *db, struct fir
         return firn_error_no_memory(err, "a batch");
     }
     if (format->kind == FIRN_ENTRY_RANGE_DELETE) {
-        FIRN_TRY(firn_db_apply_ranges_add(&batch->ranges, tree, format->key, format->value,
-                                          firn_db_batch_op_count(batch), err));
+        FIRN_TRY_RETURN(firn_db_apply_ranges_add(&batch->ranges, tree, format->key, format->value,
+                                                 firn_db_batch_op_count(batch), err));
     }
     CHECK(firn_storefile_append_op(&batch->body, format, &place) == FIRN_OK);
     DCHECK(place.value_offset + format->value.size == batch->body.size);
@@ -560,8 +557,7 @@ firn_db_batch_append(struct firn_db_batch *batch, struct firn_db *db, struct fir
     DCHECK(db != NULL); /* a keyspace has a store */
     batch->db = db;
     batch->db_serial = db->serial;
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 int

@@ -159,17 +159,15 @@ create_load(struct part *part, struct firn_bulk_load **out, firn_error *err)
 {
     struct firn_db_bulk *bulk = part->bulk;
     unsigned helpers = helper_count(bulk->db);
-    int rc;
-    FIRN_TRY(firn_bulk_load_create(part->keyspace->tree->lsm_tree, out, err));
+    FIRN_TRY_RETURN(firn_bulk_load_create(part->keyspace->tree->lsm_tree, out, err));
     if (helpers == 0 || !firn_os_has_threads(bulk->db->os) || !firn_bulk_load_takes_columns(*out)) {
         return FIRN_OK;
     }
     if (bulk->helpers == NULL) {
-        FIRN_TRY(firn_os_jobs_create(bulk->db->os, helpers, &bulk->helpers, err));
+        FIRN_TRY_RETURN(firn_os_jobs_create(bulk->db->os, helpers, &bulk->helpers, err));
     }
     firn_bulk_load_set_helpers(*out, bulk->helpers, helpers);
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 static int
@@ -211,17 +209,15 @@ static int
 begin(struct firn_db_bulk *bulk, firn_error *err)
 {
     struct firn_db *db = bulk->db;
-    int rc;
-    FIRN_TRY(take_place(db, bulk, err));
-    FIRN_TRY(firn_db_write_refuse_failed(db, err));
+    FIRN_TRY_RETURN(take_place(db, bulk, err));
+    FIRN_TRY_RETURN(firn_db_write_refuse_failed(db, err));
     bulk->sequence = (firn_db_published(db) / FIRN_DB_LOAD_STEP + 1) * FIRN_DB_LOAD_STEP;
     if (bulk->sequence < FIRN_DB_LOAD_STEP || bulk->sequence > FIRN_STOREFILE_SEQUENCE_MAX) {
         return firn_error_set(err, FIRN_LIMIT, "'%s' has used up its sequence numbers",
                               firn_os_dir_path(db->dir));
     }
     DCHECK(bulk->sequence % FIRN_DB_LOAD_STEP == 0);
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 static int
@@ -230,14 +226,13 @@ open_bulk(struct firn_db_keyspace *keyspace, const struct firn_storefile_progres
 {
     struct firn_db *db = keyspace->db;
     struct firn_db_bulk *bulk;
-    int rc;
     *out = NULL;
     if (db->is_read_only) {
         return firn_db_write_refuse_read_only(db, err);
     }
-    FIRN_TRY(create(db, 1, &bulk, err));
+    FIRN_TRY_RETURN(create(db, 1, &bulk, err));
     bulk->parts[0].keyspace = keyspace;
-    rc = begin(bulk, err);
+    int rc = begin(bulk, err);
     if (rc == FIRN_OK && sorts != NULL) {
         bulk->progress = *sorts;
     }
@@ -247,7 +242,6 @@ open_bulk(struct firn_db_keyspace *keyspace, const struct firn_storefile_progres
     } else {
         firn_db_bulk_close(bulk);
     }
-out:
     return rc;
 }
 
@@ -340,9 +334,8 @@ static int
 check_put(const struct firn_db_bulk *bulk, firn_slice key, firn_slice value, firn_error *err)
 {
     const struct part *part = &bulk->parts[0];
-    int rc;
     DCHECK(!bulk->inserts);
-    FIRN_TRY(check_entry(bulk, key, value, err));
+    FIRN_TRY_RETURN(check_entry(bulk, key, value, err));
     if (part->is_sorted && part->count > 0 &&
         firn_slice_compare(key, firn_buf_slice(&part->last_key)) <= 0) {
         return firn_error_set(err, FIRN_INVALID,
@@ -350,8 +343,7 @@ check_put(const struct firn_db_bulk *bulk, firn_slice key, firn_slice value, fir
                               "before",
                               (unsigned long long)part->count + 1);
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 static int
@@ -453,15 +445,12 @@ int
 firn_db_bulk_insert(struct firn_db_bulk *bulk, size_t part, firn_slice key, firn_slice value,
                     firn_error *err)
 {
-    int rc;
     DCHECK(bulk->inserts && part < bulk->part_count);
-    FIRN_TRY(check_entry(bulk, key, value, err));
-    rc = choose_order(&bulk->parts[part], key, err);
+    FIRN_TRY_RETURN(check_entry(bulk, key, value, err));
+    int rc = choose_order(&bulk->parts[part], key, err);
     bulk->is_over = rc != FIRN_OK;
-    FIRN_TRY(rc);
-    rc = add(&bulk->parts[part], FIRN_ENTRY_PUT, key, value, err);
-out:
-    return rc;
+    FIRN_TRY_RETURN(rc);
+    return add(&bulk->parts[part], FIRN_ENTRY_PUT, key, value, err);
 }
 
 bool
@@ -573,20 +562,18 @@ static int
 write_sorted(struct part *part, firn_error *err)
 {
     struct firn_db_bulk *bulk = part->bulk;
-    int rc = FIRN_OK;
     if (part->sort == NULL) {
         return FIRN_OK;
     }
     if (part->has_inner) {
-        FIRN_TRY(create_load(part, &part->rest, err));
+        FIRN_TRY_RETURN(create_load(part, &part->rest, err));
     }
     struct giving giving = {.part = part,
                             .load = part->has_inner ? part->rest : part->inner,
                             .progress = &bulk->progress};
-    rc = firn_bulk_sort_finish(part->sort, give_entry, &giving, err);
+    int rc = firn_bulk_sort_finish(part->sort, give_entry, &giving, err);
     firn_bulk_sort_destroy(part->sort);
     part->sort = NULL;
-out:
     return rc;
 }
 
@@ -594,23 +581,21 @@ static int
 write_parts(struct firn_db_bulk *bulk, firn_error *err)
 {
     uint64_t bytes = 0;
-    int rc = FIRN_OK;
     for (size_t i = 0; i < bulk->part_count; i++) {
         bytes += bulk->parts[i].sorted_bytes;
     }
     if (bytes > 0) {
-        FIRN_TRY(firn_storefile_progress_begin(&bulk->progress, "write", 0, bytes, err));
+        FIRN_TRY_RETURN(firn_storefile_progress_begin(&bulk->progress, "write", 0, bytes, err));
     }
     for (size_t i = 0; i < bulk->part_count; i++) {
         struct part *part = &bulk->parts[i];
-        FIRN_TRY(write_sorted(part, err));
-        FIRN_TRY(firn_bulk_load_finish(part->inner, err));
+        FIRN_TRY_RETURN(write_sorted(part, err));
+        FIRN_TRY_RETURN(firn_bulk_load_finish(part->inner, err));
         if (part->rest != NULL) {
-            FIRN_TRY(firn_bulk_load_finish(part->rest, err));
+            FIRN_TRY_RETURN(firn_bulk_load_finish(part->rest, err));
         }
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* ---- keys that exist already ---- */
@@ -751,12 +736,11 @@ check_commit(const struct firn_db_bulk *bulk, firn_error *err)
 static int
 check_insert(const struct firn_db_bulk *bulk, uint64_t seen, firn_error *err)
 {
-    int rc = FIRN_OK;
     DCHECK(firn_db_is_led(bulk->db));
     if (!bulk->inserts) {
         return FIRN_OK;
     }
-    FIRN_TRY(bulk->insert.check(bulk->insert.ctx, err));
+    FIRN_TRY_RETURN(bulk->insert.check(bulk->insert.ctx, err));
     bool is_restored = bulk->db->lead.restored_at > seen; /* a write to every key */
     for (size_t i = 0; i < bulk->part_count; i++) {
         struct part *part = &bulk->parts[i];
@@ -764,11 +748,10 @@ check_insert(const struct firn_db_bulk *bulk, uint64_t seen, firn_error *err)
         bool is_written =
             is_restored || atomic_load_explicit(&tree->written_at, memory_order_relaxed) > seen;
         if (part->is_checked && is_written) {
-            FIRN_TRY(check_part(part, err));
+            FIRN_TRY_RETURN(check_part(part, err));
         }
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* Steps 2 to 4, with the leader's place, and with flushes and compactions of the trees held back. */

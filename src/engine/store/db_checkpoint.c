@@ -214,17 +214,16 @@ checkpoint_name_resolve(const struct firn_history *history, const char *referenc
 {
     struct firn_reference read;
     const struct firn_db_checkpoint *found;
-    int rc;
     *out = NULL;
     /* Other programs may have given names that look like another kind of reference here. */
     const struct firn_db_checkpoint *named =
         reference[0] == '\0' ? NULL : firn_history_find_name(history, firn_str(reference));
-    rc = firn_reference_read(reference, clock, &read, err);
+    int rc = firn_reference_read(reference, clock, &read, err);
     if (rc == FIRN_INVALID && named != NULL) {
         *out = named;
         return FIRN_OK;
     }
-    FIRN_TRY(rc);
+    FIRN_TRY_RETURN(rc);
     if (read.kind == FIRN_REFERENCE_TIME && named != NULL) {
         char id[FIRN_DB_CHECKPOINT_NAME_ID_SIZE];
         firn_db_checkpoint_name_of_id(named->id, id);
@@ -236,7 +235,7 @@ checkpoint_name_resolve(const struct firn_history *history, const char *referenc
     if (read.is_day && named == NULL) {
         read.kind = FIRN_REFERENCE_TIME;
     }
-    FIRN_TRY(find_base(history, &read, reference, &found, err));
+    FIRN_TRY_RETURN(find_base(history, &read, reference, &found, err));
     if (found == NULL && read.kind == FIRN_REFERENCE_TIME && find_first(history) != NULL) {
         return firn_error_set(err, FIRN_NOT_FOUND,
                               "there is no checkpoint as old as '%s': the first is %" PRIu64,
@@ -255,8 +254,7 @@ checkpoint_name_resolve(const struct firn_history *history, const char *referenc
         back -= firn_history_is_safety(found) ? 0 : 1;
     }
     *out = found;
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* ==== creating, restoring and deleting checkpoints of a store's data ==== */
@@ -530,18 +528,16 @@ firn_db_checkpoint_create_at(struct firn_db *db, const char *name, int64_t creat
     struct firn_history_record record = {
         .kind = FIRN_HISTORY_CREATE, .name = firn_str(name), .created_ns = created_ns};
     struct firn_db_checkpoint_info info;
-    int rc;
     if (db->is_read_only) {
         return firn_db_write_refuse_read_only(db, err);
     }
-    FIRN_TRY(checkpoint_name_check(name, err));
-    FIRN_TRY(draw_id(db, record.id, err));
-    FIRN_TRY(commit_change(db, &record, err));
+    FIRN_TRY_RETURN(checkpoint_name_check(name, err));
+    FIRN_TRY_RETURN(draw_id(db, record.id, err));
+    FIRN_TRY_RETURN(commit_change(db, &record, err));
     if (out != NULL && find_made(db, record.id, &info) == FIRN_OK) {
         *out = info;
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 int

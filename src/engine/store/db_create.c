@@ -315,21 +315,18 @@ firn_db_create_store(struct firn_db *db, firn_error *err)
 {
     struct firn_log_options options = firn_db_log_options(false);
     struct firn_db_image *image = NULL;
-    int rc;
     DCHECK(db->lock != NULL && db->log == NULL && db->readers == NULL);
     options.gate = firn_db_reader_gate(db);
-    FIRN_TRY(firn_db_create_begin(db->dir, &db->identity, err));
-    FIRN_TRY(firn_log_create(db->dir, &options, &db->log, err));
+    FIRN_TRY_RETURN(firn_db_create_begin(db->dir, &db->identity, err));
+    FIRN_TRY_RETURN(firn_log_create(db->dir, &options, &db->log, err));
     /* There is no MANIFEST that could be missing. */
     db->identity.version = FIRN_STOREFILE_VERSION_LOG;
-    rc = firn_db_image_open(db, &image, err);
+    int rc = firn_db_image_open(db, &image, err);
     db->identity.version = FIRN_STOREFILE_VERSION;
-    FIRN_TRY(rc);
+    FIRN_TRY_RETURN(rc);
     DCHECK(!firn_db_image_has_commits(image));
     atomic_store_explicit(&db->image, image, memory_order_seq_cst);
-    FIRN_TRY(firn_db_create_end(db->dir, err));
-out:
-    return rc;
+    return firn_db_create_end(db->dir, err);
 }
 
 int

@@ -206,13 +206,10 @@ get_from_image(struct firn_db_keyspace *keyspace, const struct moment *moment,
                const struct firn_db_get_what *what, struct firn_buf *out, firn_error *err)
 {
     struct firn_db_tree *tree;
-    int rc;
-    FIRN_TRY(firn_db_get_tree(keyspace, moment->image, &moment->view, &tree, err));
-    rc = tree == NULL ? FIRN_NOT_FOUND
-                      : firn_lsm_tree_get_at(tree->lsm_tree, what->key, &moment->view,
-                                             moment->time_ms, what->columns, out, err);
-out:
-    return rc;
+    FIRN_TRY_RETURN(firn_db_get_tree(keyspace, moment->image, &moment->view, &tree, err));
+    return tree == NULL ? FIRN_NOT_FOUND
+                        : firn_lsm_tree_get_at(tree->lsm_tree, what->key, &moment->view,
+                                               moment->time_ms, what->columns, out, err);
 }
 
 /* ---- reads ---- */
@@ -331,13 +328,10 @@ get_pinned(struct firn_db_keyspace *keyspace, const struct firn_db_view_node *no
            struct firn_db_pin *pin, firn_error *err)
 {
     struct firn_db_tree *tree;
-    int rc;
-    FIRN_TRY(firn_db_get_tree(keyspace, node->image, &node->view, &tree, err));
-    rc = tree == NULL ? FIRN_NOT_FOUND
-                      : firn_lsm_tree_get_pinned(tree->lsm_tree, key, &node->view, node->time_ms,
-                                                 &pin->pinned, &pin->copy, err);
-out:
-    return rc;
+    FIRN_TRY_RETURN(firn_db_get_tree(keyspace, node->image, &node->view, &tree, err));
+    return tree == NULL ? FIRN_NOT_FOUND
+                        : firn_lsm_tree_get_pinned(tree->lsm_tree, key, &node->view, node->time_ms,
+                                                   &pin->pinned, &pin->copy, err);
 }
 
 int

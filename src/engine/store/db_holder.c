@@ -65,8 +65,7 @@ read_file(struct firn_os_file *file, struct firn_db_holder *out, bool *out_is_wh
     size_t size;
     *out = (struct firn_db_holder){0};
     *out_is_whole = true;
-    int rc;
-    FIRN_TRY(firn_os_file_read(file, 0, bytes, sizeof bytes, &size, err));
+    FIRN_TRY_RETURN(firn_os_file_read(file, 0, bytes, sizeof bytes, &size, err));
     for (size_t i = 0; i < size && i < TEXT_SIZE && bytes[i] >= '0' && bytes[i] <= '9' &&
                        out->process < UINT64_MAX / 100;
          i++) {
@@ -82,8 +81,7 @@ read_file(struct firn_os_file *file, struct firn_db_holder *out, bool *out_is_wh
         out->size = note_size;
         memcpy(out->note, record + HEAD_SIZE, note_size);
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* (I1). *out_is_sure is false if the note was written meanwhile. */

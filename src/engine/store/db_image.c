@@ -106,16 +106,14 @@ use_again(struct firn_db_image *image, struct firn_db_tree *tree, firn_slice nam
           const struct firn_keyspace_entry *entry, firn_error *err)
 {
     const struct firn_run_kind *kind;
-    int rc;
-    FIRN_TRY(kind_of(image, entry, &kind, err));
-    FIRN_TRY(firn_lsm_tree_open(image->lsm, tree->id, kind != NULL ? kind : firn_db_kinds[0],
-                                &tree->lsm_tree, err));
+    FIRN_TRY_RETURN(kind_of(image, entry, &kind, err));
+    FIRN_TRY_RETURN(firn_lsm_tree_open(image->lsm, tree->id, kind != NULL ? kind : firn_db_kinds[0],
+                                       &tree->lsm_tree, err));
     tree->type = entry->type;
     tree->schema = entry->schema;
     atomic_fetch_sub_explicit(&image->given_count, !tree->is_own, memory_order_relaxed);
     set_own(image, tree, name);
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* Whether there is memory for one more. */
@@ -256,19 +254,17 @@ check_numbers(const struct firn_db_image *image, firn_error *err)
 static int
 read_list(struct firn_db_image *image, firn_error *err)
 {
-    int rc;
     DCHECK(firn_db_image_tree_count(image) == 0 && !image->is_listed);
     image->next_id = 1;
     static const struct firn_keyspace_entry list = {.id = FIRN_DB_KEYSPACE_LIST};
-    FIRN_TRY(add(image, &list, firn_bytes(NULL, 0), &image->list, err));
-    FIRN_TRY(firn_db_visible_read(image, err));
+    FIRN_TRY_RETURN(add(image, &list, firn_bytes(NULL, 0), &image->list, err));
+    FIRN_TRY_RETURN(firn_db_visible_read(image, err));
     firn_sort(image->trees.data, firn_db_image_tree_count(image), sizeof(struct firn_db_tree *),
               compare_trees);
-    FIRN_TRY(check_numbers(image, err));
+    FIRN_TRY_RETURN(check_numbers(image, err));
     DCHECK(firn_db_image_tree(image, 0) == image->list);
     image->is_listed = true;
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* ---- opening ---- */

@@ -449,14 +449,14 @@ firn_db_jobs_open(struct firn_db *db, firn_error *err)
     struct firn_db_jobs *jobs = &db->jobs;
     unsigned frozen;
     unsigned level0;
-    int rc;
     DCHECK(jobs->flush_pool == NULL && !jobs->is_closing);
     jobs->compaction_threads = db->threads > 1 ? db->threads - 1 : 1;
-    FIRN_TRY(firn_os_jobs_create(db->os, 1, &jobs->flush_pool, err));
-    FIRN_TRY(firn_os_jobs_create(db->os, jobs->compaction_threads, &jobs->compaction_pool, err));
-    FIRN_TRY(firn_os_jobs_create(db->os, 1, &jobs->log_pool, err));
-    FIRN_TRY(firn_os_jobs_create(db->os, 1, &jobs->rest_pool, err));
-    FIRN_TRY(firn_os_jobs_create(db->os, 1, &jobs->graph_pool, err));
+    FIRN_TRY_RETURN(firn_os_jobs_create(db->os, 1, &jobs->flush_pool, err));
+    FIRN_TRY_RETURN(
+        firn_os_jobs_create(db->os, jobs->compaction_threads, &jobs->compaction_pool, err));
+    FIRN_TRY_RETURN(firn_os_jobs_create(db->os, 1, &jobs->log_pool, err));
+    FIRN_TRY_RETURN(firn_os_jobs_create(db->os, 1, &jobs->rest_pool, err));
+    FIRN_TRY_RETURN(firn_os_jobs_create(db->os, 1, &jobs->graph_pool, err));
     firn_os_jobs_step_back(jobs->compaction_pool);
     firn_os_jobs_step_back(jobs->graph_pool);
     firn_lsm_pressure(firn_db_image(db)->lsm, &frozen, &level0);
@@ -464,8 +464,7 @@ firn_db_jobs_open(struct firn_db *db, firn_error *err)
         firn_db_jobs_wake_compactions(db);
     }
     firn_db_jobs_wake_graphs(db);
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 void

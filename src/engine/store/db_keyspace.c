@@ -81,22 +81,20 @@ firn_db_keyspace_remove_dropped(struct firn_db *db, firn_error *err)
 {
     DCHECK(firn_db_is_led(db));
     struct firn_db_tree *tree = db->lead.out_count > 0 ? find_removable(db) : NULL;
-    int rc = FIRN_OK;
     if (tree == NULL) {
         return FIRN_OK;
     }
-    FIRN_TRY(firn_db_sync(db, err));
+    FIRN_TRY_RETURN(firn_db_sync(db, err));
     for (; tree != NULL; tree = find_removable(db)) {
         CHECK(tree->id != FIRN_DB_KEYSPACE_LIST && !tree->is_removed);
-        FIRN_TRY(firn_lsm_tree_drop(tree->lsm_tree, err));
+        FIRN_TRY_RETURN(firn_lsm_tree_drop(tree->lsm_tree, err));
         firn_db_image_note_removed(firn_db_image(db), tree);
         tree->first_segment = 0;
         DCHECK(db->lead.out_count > 0);
         db->lead.out_count--;
         firn_db_space_sync_removals(db);
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 static int

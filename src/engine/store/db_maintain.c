@@ -57,11 +57,8 @@ int
 firn_db_maintain_flush_memtables(struct firn_db *db, firn_error *err)
 {
     const struct firn_compaction_work_wish wish = {.flushes = true};
-    int rc;
-    FIRN_TRY(freeze(db, err));
-    FIRN_TRY(firn_db_jobs_finish(db, &wish, err));
-out:
-    return rc;
+    FIRN_TRY_RETURN(freeze(db, err));
+    return firn_db_jobs_finish(db, &wish, err);
 }
 
 static int
@@ -93,18 +90,16 @@ static int
 tidy(struct firn_db *db, const struct request *request, firn_error *err)
 {
     const struct firn_compaction_work_wish wish = {.compactions = true};
-    int rc;
-    FIRN_TRY(firn_db_maintain_flush_memtables(db, err));
-    FIRN_TRY(firn_db_jobs_finish(db, &wish, err));
+    FIRN_TRY_RETURN(firn_db_maintain_flush_memtables(db, err));
+    FIRN_TRY_RETURN(firn_db_jobs_finish(db, &wish, err));
     if (request->whole != NULL) {
         const struct firn_compaction_work_wish all = {
             .compactions = true, .is_unhurried = true, .tree = request->whole->tree->lsm_tree};
-        FIRN_TRY(firn_db_jobs_finish(db, &all, err));
+        FIRN_TRY_RETURN(firn_db_jobs_finish(db, &all, err));
     }
-    FIRN_TRY(trim(db, err));
+    FIRN_TRY_RETURN(trim(db, err));
     firn_db_jobs_wake_graphs(db);
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 static int
@@ -113,21 +108,18 @@ compact(struct firn_db *db, const struct request *request, firn_error *err)
     struct firn_compaction_work_wish wish = {
         .compactions = true, .is_unhurried = true, .range = request->range};
     DCHECK(request->range == NULL || request->whole != NULL);
-    int rc;
     if (request->whole != NULL) {
         wish.tree = request->whole->tree->lsm_tree;
     }
-    FIRN_TRY(firn_db_maintain_flush_memtables(db, err));
-    FIRN_TRY(trim(db, err)); /* on a full disk merging needs the log's space */
-    FIRN_TRY(
+    FIRN_TRY_RETURN(firn_db_maintain_flush_memtables(db, err));
+    FIRN_TRY_RETURN(trim(db, err)); /* on a full disk merging needs the log's space */
+    FIRN_TRY_RETURN(
         firn_storefile_progress_begin_steps(request->progress, "merge", 0, 0, &wish.step, err));
-    FIRN_TRY(firn_db_jobs_finish(db, &wish, err));
+    FIRN_TRY_RETURN(firn_db_jobs_finish(db, &wish, err));
     if (request->range == NULL) {
-        FIRN_TRY(firn_db_jobs_finish_graphs(db, wish.tree, wish.step, err));
+        FIRN_TRY_RETURN(firn_db_jobs_finish_graphs(db, wish.tree, wish.step, err));
     }
-    FIRN_TRY(trim(db, err));
-out:
-    return rc;
+    return trim(db, err);
 }
 
 static int
@@ -136,13 +128,11 @@ run(struct firn_db *db,
     const struct request *request, firn_error *err)
 {
     firn_error found;
-    int rc;
-    FIRN_TRY(check_writable(db, err));
-    rc = latch_with_log(db, action(db, request, &found), &found);
+    FIRN_TRY_RETURN(check_writable(db, err));
+    int rc = latch_with_log(db, action(db, request, &found), &found);
     if (rc != FIRN_OK && err != NULL) {
         *err = found;
     }
-out:
     return rc;
 }
 

@@ -483,7 +483,6 @@ freeze_bytes_locked(const struct firn_db_image *image, size_t wanted, bool *has_
 {
     firn_os_mutex_assert_held(&image->db->state_mutex);
     size_t frozen = 0;
-    int rc = FIRN_OK;
     size_t least = find_largest_bytes(image);
     while (least > 0 && frozen < wanted) {
         least -= least / 4 + 1;
@@ -491,13 +490,12 @@ freeze_bytes_locked(const struct firn_db_image *image, size_t wanted, bool *has_
             struct firn_db_tree *tree = firn_db_image_tree(image, i);
             size_t bytes = active_bytes(tree);
             if (bytes > least) {
-                FIRN_TRY(freeze(tree, has_frozen, err));
+                FIRN_TRY_RETURN(freeze(tree, has_frozen, err));
                 frozen += bytes;
             }
         }
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* Freezes the largest memtables: as many bytes as all together have beyond their limit, plus half of the
@@ -581,8 +579,7 @@ firn_db_pace_trim(struct firn_db *db, bool *out_has_more, firn_error *err)
     struct firn_log_position end = firn_log_end(db->log);
     uint64_t floor = firn_lsm_log_floor(lsm);
     *out_has_more = false;
-    int rc;
-    FIRN_TRY(firn_db_checkpoint_save_before(db, floor, err));
+    FIRN_TRY_RETURN(firn_db_checkpoint_save_before(db, floor, err));
     /* Asked after the floor: at this version the floor was valid. */
     uint64_t version = firn_lsm_version(lsm);
     if (floor > end.segment) {
@@ -596,7 +593,7 @@ firn_db_pace_trim(struct firn_db *db, bool *out_has_more, firn_error *err)
     }
     CHECK(floor <= end.segment + 1 && floor > 0);
     DCHECK(is_needless_before(db, floor));
-    rc = firn_log_remove_before(db->log, floor, err);
+    int rc = firn_log_remove_before(db->log, floor, err);
     if (rc == FIRN_OK) {
         firn_log_set_note(db->log, version);
         db->lead.log_floor = floor;
@@ -605,7 +602,6 @@ firn_db_pace_trim(struct firn_db *db, bool *out_has_more, firn_error *err)
         firn_db_image_remove_segments(firn_db_image(db), floor);
         firn_os_mutex_unlock(&db->commits.mutex);
     }
-out:
     return rc;
 }
 

@@ -485,15 +485,12 @@ read_op(struct replay *replay, struct firn_storefile_commit *commit, const uint8
 {
     struct firn_storefile_op read;
     struct firn_db_tree *tree;
-    int rc;
-    FIRN_TRY(firn_storefile_get_op(commit, &read, what));
-    FIRN_TRY(find_tree(replay, &read, &tree, what));
+    FIRN_TRY_RETURN(firn_storefile_get_op(commit, &read, what));
+    FIRN_TRY_RETURN(find_tree(replay, &read, &tree, what));
     if (read.keyspace == FIRN_DB_KEYSPACE_LIST && !is_list_known) {
-        FIRN_TRY(change_list(replay, &read, what, err));
+        FIRN_TRY_RETURN(change_list(replay, &read, what, err));
     }
-    FIRN_TRY(tree == NULL ? FIRN_OK : add_op(replay, tree, &read, body, err));
-out:
-    return rc;
+    return tree == NULL ? FIRN_OK : add_op(replay, tree, &read, body, err);
 }
 
 /* Reads the operations of a record into replay->ops. Sets *what if the record is wrong. */
@@ -518,16 +515,13 @@ static int
 read_commit(struct replay *replay, firn_slice record, const char **what, firn_error *err)
 {
     struct firn_storefile_commit commit;
-    int rc;
-    FIRN_TRY(firn_storefile_get_header(record, &commit, what));
+    FIRN_TRY_RETURN(firn_storefile_get_header(record, &commit, what));
     if (commit.sequence <= replay->sequence) {
         *what = "is a commit whose sequence is not larger than that of the one before";
         return FIRN_CORRUPT;
     }
     replay->sequence = commit.sequence;
-    rc = read_ops(replay, &commit, record.data, what, err);
-out:
-    return rc;
+    return read_ops(replay, &commit, record.data, what, err);
 }
 
 /* ---- memory ---- */
@@ -537,18 +531,16 @@ flush_all(struct firn_db_image *image, firn_error *err)
 {
     const struct firn_compaction_work_wish wish = {.flushes = true};
     struct firn_compaction_work *work = NULL;
-    int rc;
     for (size_t i = 0; i < firn_db_image_tree_count(image); i++) {
         struct firn_db_tree *tree = firn_db_image_tree(image, i);
-        FIRN_TRY(firn_lsm_tree_freeze(tree->lsm_tree, err));
+        FIRN_TRY_RETURN(firn_lsm_tree_freeze(tree->lsm_tree, err));
         tree->first_segment = 0;
     }
     do {
-        FIRN_TRY(firn_compaction_work_pick(image->lsm, &wish, &work, err));
-        FIRN_TRY(work != NULL ? firn_compaction_run(work, err) : FIRN_OK);
+        FIRN_TRY_RETURN(firn_compaction_work_pick(image->lsm, &wish, &work, err));
+        FIRN_TRY_RETURN(work != NULL ? firn_compaction_run(work, err) : FIRN_OK);
     } while (work != NULL);
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* Called before a record is applied. */
@@ -644,12 +636,11 @@ visit_record(void *ctx, uint8_t type, firn_slice record, struct firn_log_positio
     struct replay *replay = ctx;
     struct firn_db *db = replay->db;
     const char *what = NULL;
-    int rc = FIRN_OK;
     if (type == FIRN_STOREFILE_TYPE_VOUCH) {
         return vouch_read(&replay->vouch, record, position, err);
     }
     if (record.size >= 8) {
-        FIRN_TRY(check_no_load_between(replay, firn_load_le64(record.data), err));
+        FIRN_TRY_RETURN(check_no_load_between(replay, firn_load_le64(record.data), err));
     }
     if (type == FIRN_HISTORY_FORMAT_TYPE) {
         return visit_history(replay, record, position, err);
@@ -658,8 +649,8 @@ visit_record(void *ctx, uint8_t type, firn_slice record, struct firn_log_positio
         return firn_db_log_error(err, FIRN_NEWER, db->dir, position,
                                  "has a type that this firn does not know");
     }
-    FIRN_TRY(make_room(replay, err));
-    rc = read_commit(replay, record, &what, err);
+    FIRN_TRY_RETURN(make_room(replay, err));
+    int rc = read_commit(replay, record, &what, err);
     if (rc != FIRN_OK) {
         return what == NULL ? rc : firn_db_log_error(err, rc, db->dir, position, what);
     }
@@ -673,11 +664,10 @@ visit_record(void *ctx, uint8_t type, firn_slice record, struct firn_log_positio
         .body_offset = position.offset + FIRN_LOG_RECORD_HEAD_SIZE,
         .is_replay = true};
     DCHECK(replay->sequence > 0 && replay->image->user_count == 0);
-    FIRN_TRY(firn_db_image_make_room(replay->image, err));
-    FIRN_TRY(firn_db_apply(&commit, err));
+    FIRN_TRY_RETURN(firn_db_image_make_room(replay->image, err));
+    FIRN_TRY_RETURN(firn_db_apply(&commit, err));
     firn_db_image_note_commit(replay->image, position.segment);
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* Opens the image from runs, at the first record. */

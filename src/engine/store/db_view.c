@@ -121,8 +121,7 @@ link_locked(struct firn_db *db, struct firn_db_view_node *node, struct firn_db_l
 {
     firn_os_mutex_assert_held(&db->state_mutex);
     DCHECK(node->next == NULL && node->previous == NULL && node->line == NULL);
-    int rc;
-    FIRN_TRY(line != NULL ? firn_history_ref(line, err) : FIRN_OK);
+    FIRN_TRY_RETURN(line != NULL ? firn_history_ref(line, err) : FIRN_OK);
     node->line = line;
     node->sequence =
         line != NULL && line->begin > 1 && sequence < line->begin ? line->begin : sequence;
@@ -135,8 +134,7 @@ link_locked(struct firn_db *db, struct firn_db_view_node *node, struct firn_db_l
     db->views = node;
     db->view_count++;
     node->image->user_count++;
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 static void

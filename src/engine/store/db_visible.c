@@ -184,8 +184,7 @@ read_put(struct reading *reading, const struct firn_entry *entry, firn_error *er
                               "'%s': the list of keyspaces holds an impossible name",
                               firn_os_dir_path(image->db->dir));
     }
-    int rc;
-    FIRN_TRY(firn_db_keyspace_decode(image->db, entry->value, &put, err));
+    FIRN_TRY_RETURN(firn_db_keyspace_decode(image->db, entry->value, &put, err));
     if (entry->key.size == 0 &&
         (put.type != FIRN_KEYSPACE_ENTRY_KEYS || put.schema > 0 || put.others.size > 0)) {
         return firn_error_set(
@@ -198,23 +197,21 @@ read_put(struct reading *reading, const struct firn_entry *entry, firn_error *er
     if (entry->key.size == 0) {
         return FIRN_OK;
     }
-    rc = firn_db_image_name(image, &put, entry, &tree, err);
+    int rc = firn_db_image_name(image, &put, entry, &tree, err);
     if (rc == FIRN_OK) {
         DCHECK(tree->id == put.id && image->next_id > put.id);
         tree->created_at = entry->sequence;
         atomic_store_explicit(&tree->ends, reading->newer, memory_order_relaxed);
     }
-out:
     return rc;
 }
 
 static int
 read_version(struct reading *reading, const struct firn_entry *entry, firn_error *err)
 {
-    int rc;
-    FIRN_TRY(begin_name(reading, entry->key, err));
+    FIRN_TRY_RETURN(begin_name(reading, entry->key, err));
     if (entry->kind == FIRN_ENTRY_PUT) {
-        FIRN_TRY(read_put(reading, entry, err));
+        FIRN_TRY_RETURN(read_put(reading, entry, err));
     }
     DCHECK(reading->newer == NULL || entry->sequence < reading->newer->sequence);
     struct firn_db_name_end *end = firn_db_visible_make_end(reading->image);
@@ -224,8 +221,7 @@ read_version(struct reading *reading, const struct firn_entry *entry, firn_error
     end->sequence = entry->sequence;
     atomic_init(&end->newer, reading->newer);
     reading->newer = end;
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 int

@@ -261,12 +261,9 @@ firn_archive_check_file(struct firn_archive *archive, size_t i, firn_error *err)
 {
     const struct firn_archive_format_file *file = firn_archive_format_at(&archive->toc, i);
     bool is_good = false;
-    int rc;
-    FIRN_TRY(read_file(archive, i, NULL, NULL, &is_good, err));
-    rc =
-        is_good ? check_gap(archive, file->offset + file->size, err) : refuse_file(archive, i, err);
-out:
-    return rc;
+    FIRN_TRY_RETURN(read_file(archive, i, NULL, NULL, &is_good, err));
+    return is_good ? check_gap(archive, file->offset + file->size, err)
+                   : refuse_file(archive, i, err);
 }
 
 /* Checks the bytes before the first file, or a file. */

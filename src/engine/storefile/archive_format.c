@@ -179,19 +179,17 @@ int
 firn_archive_format_put_toc(const struct firn_archive_format_toc *toc, struct firn_buf *out)
 {
     size_t count = firn_archive_format_count(toc);
-    int rc;
-    FIRN_TRY(firn_buf_append(out, toc->id, ID_SIZE));
-    FIRN_TRY(firn_buf_append_le64(out, (uint64_t)toc->time_ns));
-    FIRN_TRY(firn_buf_append_varint(out, count));
+    FIRN_TRY_RETURN(firn_buf_append(out, toc->id, ID_SIZE));
+    FIRN_TRY_RETURN(firn_buf_append_le64(out, (uint64_t)toc->time_ns));
+    FIRN_TRY_RETURN(firn_buf_append_varint(out, count));
     for (size_t i = 0; i < count; i++) {
         const struct firn_archive_format_file *file = firn_archive_format_at(toc, i);
-        FIRN_TRY(firn_buf_append_varint(out, strlen(file->path)));
-        FIRN_TRY(firn_buf_append_str(out, file->path));
-        FIRN_TRY(firn_buf_append_varint(out, file->size));
-        FIRN_TRY(firn_buf_append(out, file->hash.bytes, sizeof file->hash.bytes));
+        FIRN_TRY_RETURN(firn_buf_append_varint(out, strlen(file->path)));
+        FIRN_TRY_RETURN(firn_buf_append_str(out, file->path));
+        FIRN_TRY_RETURN(firn_buf_append_varint(out, file->size));
+        FIRN_TRY_RETURN(firn_buf_append(out, file->hash.bytes, sizeof file->hash.bytes));
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 static bool

@@ -92,11 +92,8 @@ static int
 list_name(struct listing *listing, const char *name, firn_error *err)
 {
     struct firn_os_stat stat;
-    int rc;
-    FIRN_TRY(firn_os_stat(listing->dir, name, &stat, err));
-    rc = stat.kind == FIRN_OS_DIR ? list_directory(listing, name, err) : add_file(listing, name);
-out:
-    return rc;
+    FIRN_TRY_RETURN(firn_os_stat(listing->dir, name, &stat, err));
+    return stat.kind == FIRN_OS_DIR ? list_directory(listing, name, err) : add_file(listing, name);
 }
 
 static int
@@ -174,24 +171,21 @@ copy_content(struct writing *writing, struct firn_os_file *from,
 {
     struct firn_blake3_hash state;
     size_t size = BUFFER_SIZE;
-    int rc = FIRN_OK;
     DCHECK(file->size == 0);
     firn_blake3_hash_init(&state);
     while (size == BUFFER_SIZE) {
-        FIRN_TRY(
+        FIRN_TRY_RETURN(
             firn_os_file_read(from, file->size, writing->buffer.data, BUFFER_SIZE, &size, err));
         const firn_slice piece = firn_bytes(writing->buffer.data, size);
         if (size > 0) {
-            FIRN_TRY(write_bytes(writing, file->offset + file->size, piece, err));
+            FIRN_TRY_RETURN(write_bytes(writing, file->offset + file->size, piece, err));
         }
         firn_blake3_hash_update(&state, piece.data, piece.size);
         file->size += size;
-        FIRN_TRY(firn_storefile_progress_step(writing->progress, 0, size, err));
+        FIRN_TRY_RETURN(firn_storefile_progress_step(writing->progress, 0, size, err));
     }
     firn_blake3_hash_final(&state, &file->hash);
-    FIRN_TRY(write_gap(writing, file->offset + file->size, err));
-out:
-    return rc;
+    return write_gap(writing, file->offset + file->size, err);
 }
 
 /* Copies a file of the store, whose place is already set, and removes it. */
@@ -225,13 +219,10 @@ write_header(struct writing *writing, firn_error *err)
 {
     struct firn_archive_format_header header;
     uint8_t bytes[FIRN_ARCHIVE_FORMAT_HEADER_SIZE];
-    int rc;
     memcpy(header.id, writing->toc.id, sizeof header.id);
     firn_archive_format_put_header(&header, bytes);
-    FIRN_TRY(write_bytes(writing, 0, firn_bytes(bytes, sizeof bytes), err));
-    FIRN_TRY(write_gap(writing, sizeof bytes, err));
-out:
-    return rc;
+    FIRN_TRY_RETURN(write_bytes(writing, 0, firn_bytes(bytes, sizeof bytes), err));
+    return write_gap(writing, sizeof bytes, err);
 }
 
 /* Writes the table of contents and the footer. */
@@ -268,21 +259,18 @@ write_all(struct writing *writing, firn_error *err)
 {
     uint64_t offset = FIRN_ARCHIVE_FORMAT_ALIGNMENT;
     size_t count;
-    int rc;
-    FIRN_TRY(list_store(writing->store, &writing->toc, err));
+    FIRN_TRY_RETURN(list_store(writing->store, &writing->toc, err));
     count = firn_archive_format_count(&writing->toc);
-    FIRN_TRY(firn_storefile_progress_begin(writing->progress, "write", count, 0, err));
-    FIRN_TRY(write_header(writing, err));
+    FIRN_TRY_RETURN(firn_storefile_progress_begin(writing->progress, "write", count, 0, err));
+    FIRN_TRY_RETURN(write_header(writing, err));
     for (size_t i = 0; i < count; i++) {
         struct firn_archive_format_file *file = firn_archive_format_at(&writing->toc, i);
         file->offset = offset;
-        FIRN_TRY(move_in(writing, file, err));
+        FIRN_TRY_RETURN(move_in(writing, file, err));
         offset = firn_archive_format_align(file->offset + file->size);
     }
-    FIRN_TRY(write_end(writing, offset, err));
-    FIRN_TRY(firn_os_file_sync(writing->file, err));
-out:
-    return rc;
+    FIRN_TRY_RETURN(write_end(writing, offset, err));
+    return firn_os_file_sync(writing->file, err);
 }
 
 int

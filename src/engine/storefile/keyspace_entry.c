@@ -35,19 +35,16 @@ out:
 int
 firn_keyspace_entry_encode(const struct firn_keyspace_entry *entry, struct firn_buf *out)
 {
-    int rc;
     DCHECK(entry->id <= UINT32_MAX); /* so the last number is never given out (db_image.c) */
     firn_buf_clear(out);
-    FIRN_TRY(firn_buf_append_varint(out, entry->id));
+    FIRN_TRY_RETURN(firn_buf_append_varint(out, entry->id));
     if (entry->type != FIRN_KEYSPACE_ENTRY_KEYS) {
-        FIRN_TRY(put_field(out, FIRN_KEYSPACE_ENTRY_TYPE, entry->type));
+        FIRN_TRY_RETURN(put_field(out, FIRN_KEYSPACE_ENTRY_TYPE, entry->type));
     }
     if (entry->schema > 0) {
-        FIRN_TRY(put_field(out, FIRN_KEYSPACE_ENTRY_SCHEMA, entry->schema));
+        FIRN_TRY_RETURN(put_field(out, FIRN_KEYSPACE_ENTRY_SCHEMA, entry->schema));
     }
-    FIRN_TRY(firn_buf_append_slice(out, entry->others));
-out:
-    return rc;
+    return firn_buf_append_slice(out, entry->others);
 }
 
 /* ---- from bytes ---- */

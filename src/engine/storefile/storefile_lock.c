@@ -351,24 +351,21 @@ own_file(struct firn_os_dir *dir, const struct patience *patience, struct firn_o
 {
     const unsigned flags =
         FIRN_OS_READ | FIRN_OS_WRITE | FIRN_OS_CREATE | (unsigned)FIRN_OS_FOR_OWNER;
-    int rc;
     for (unsigned attempts = 0; attempts < NAMES_MAX; attempts++) {
         struct firn_os_stat stat;
-        FIRN_TRY(firn_os_file_open(dir, FIRN_STOREFILE_LOCK_NAME, flags, 0600, out, err));
-        FIRN_TRY(lock_file(dir, patience, *out, err));
-        FIRN_TRY(refuse_nameless(dir, FIRN_STOREFILE_LOCK_NAME, *out, err));
-        FIRN_TRY(firn_os_file_stat(*out, &stat, err));
+        FIRN_TRY_RETURN(firn_os_file_open(dir, FIRN_STOREFILE_LOCK_NAME, flags, 0600, out, err));
+        FIRN_TRY_RETURN(lock_file(dir, patience, *out, err));
+        FIRN_TRY_RETURN(refuse_nameless(dir, FIRN_STOREFILE_LOCK_NAME, *out, err));
+        FIRN_TRY_RETURN(firn_os_file_stat(*out, &stat, err));
         if (stat.nlink == 1) {
             return FIRN_OK;
         }
-        FIRN_TRY(firn_os_remove_file(dir, FIRN_STOREFILE_LOCK_NAME, err));
+        FIRN_TRY_RETURN(firn_os_remove_file(dir, FIRN_STOREFILE_LOCK_NAME, err));
         firn_os_file_close(*out);
         *out = NULL;
     }
-    rc = firn_error_set(err, FIRN_BUSY, "'%s/%s' is linked to other files again and again",
-                        firn_os_dir_path(dir), FIRN_STOREFILE_LOCK_NAME);
-out:
-    return rc;
+    return firn_error_set(err, FIRN_BUSY, "'%s/%s' is linked to other files again and again",
+                          firn_os_dir_path(dir), FIRN_STOREFILE_LOCK_NAME);
 }
 
 int

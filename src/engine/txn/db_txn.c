@@ -378,8 +378,7 @@ firn_db_txn_get_columns(struct firn_db_txn *txn, struct firn_db_keyspace *keyspa
                         firn_error *err)
 {
     firn_slice value;
-    int rc;
-    FIRN_TRY(check_use(txn, keyspace, err));
+    FIRN_TRY_RETURN(check_use(txn, keyspace, err));
     switch (firn_db_txn_writes_get(&txn->writes, keyspace->tree, key, &value)) {
     case FIRN_DB_TXN_WRITES_PUT:
         return get_own(value, out, err);
@@ -390,9 +389,7 @@ firn_db_txn_get_columns(struct firn_db_txn *txn, struct firn_db_keyspace *keyspa
     case FIRN_DB_TXN_WRITES_NOTHING:
         break;
     }
-    rc = get_seen(txn, keyspace, key, columns, out, err);
-out:
-    return rc;
+    return get_seen(txn, keyspace, key, columns, out, err);
 }
 
 int
@@ -401,8 +398,7 @@ firn_db_txn_cursor_open(struct firn_db_txn *txn, struct firn_db_keyspace *keyspa
                         firn_error *err)
 {
     *out = NULL;
-    int rc;
-    FIRN_TRY(check_use(txn, keyspace, err));
+    FIRN_TRY_RETURN(check_use(txn, keyspace, err));
     if (options != NULL && options->view != NULL) {
         return firn_error_set(err, FIRN_INVALID,
                               "a cursor of a transaction cannot be at a snapshot");
@@ -410,9 +406,7 @@ firn_db_txn_cursor_open(struct firn_db_txn *txn, struct firn_db_keyspace *keyspa
     struct firn_db_cursor_options at =
         options != NULL ? *options : (struct firn_db_cursor_options){0};
     at.view = &txn->view;
-    rc = firn_db_cursor_open_overlaid(keyspace, &at, firn_db_txn_cursor_create, txn, out, err);
-out:
-    return rc;
+    return firn_db_cursor_open_overlaid(keyspace, &at, firn_db_txn_cursor_create, txn, out, err);
 }
 
 /* ---- writing ---- */
@@ -516,8 +510,7 @@ static int
 check_write(struct firn_db_txn *txn, const struct firn_db_keyspace *keyspace, size_t content_bytes,
             firn_error *err)
 {
-    int rc;
-    FIRN_TRY(check_use(txn, keyspace, err));
+    FIRN_TRY_RETURN(check_use(txn, keyspace, err));
     if (txn->db->is_read_only) {
         return firn_db_write_refuse_read_only(txn->db, err);
     }
@@ -527,9 +520,7 @@ check_write(struct firn_db_txn *txn, const struct firn_db_keyspace *keyspace, si
     if (atomic_load_explicit(&keyspace->tree->is_out, memory_order_acquire)) {
         return refuse_dropped(txn, keyspace, err);
     }
-    rc = check_room(txn, content_bytes + WRITE_FRAME_MAX, err);
-out:
-    return rc;
+    return check_room(txn, content_bytes + WRITE_FRAME_MAX, err);
 }
 
 static int
@@ -677,8 +668,7 @@ firn_db_txn_savepoint(struct firn_db_txn *txn, uint64_t *out, firn_error *err)
     if (txn->state != FIRN_DB_TXN_OPEN) {
         return refuse_ended(txn, err);
     }
-    int rc;
-    FIRN_TRY(check_room(txn, sizeof(struct firn_db_txn_savepoint), err));
+    FIRN_TRY_RETURN(check_room(txn, sizeof(struct firn_db_txn_savepoint), err));
     if (firn_buf_reserve(&txn->savepoints, sizeof(struct firn_db_txn_savepoint)) != FIRN_OK) {
         return firn_error_no_memory(err, "a savepoint");
     }
@@ -688,8 +678,7 @@ firn_db_txn_savepoint(struct firn_db_txn *txn, uint64_t *out, firn_error *err)
     DCHECK(comes_last(txn, &savepoint));
     CHECK(firn_buf_append(&txn->savepoints, &savepoint, sizeof savepoint) == FIRN_OK);
     *out = ++txn->next_savepoint;
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* The position of a savepoint among those that are set. */
@@ -731,13 +720,11 @@ int
 firn_db_txn_rollback_to(struct firn_db_txn *txn, uint64_t savepoint, firn_error *err)
 {
     size_t at;
-    int rc;
-    FIRN_TRY(find_savepoint(txn, savepoint, &at, err));
-    FIRN_TRY(firn_db_txn_writes_rewind(&txn->writes, &savepoint_at(txn, at)->mark, err));
+    FIRN_TRY_RETURN(find_savepoint(txn, savepoint, &at, err));
+    FIRN_TRY_RETURN(firn_db_txn_writes_rewind(&txn->writes, &savepoint_at(txn, at)->mark, err));
     DCHECK(txn->writes.marked == savepoint_at(txn, at)->mark.batch.op_count);
     keep_savepoints(txn, at + 1);
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 int
@@ -757,7 +744,6 @@ static int
 commit(struct firn_db_txn *txn, firn_durability durability, firn_error *err)
 {
     DCHECK(txn->cursors == NULL); /* so the reads are complete */
-    int rc;
     if (firn_db_txn_writes_is_empty(&txn->writes)) {
         return FIRN_OK;
     }
@@ -771,12 +757,10 @@ commit(struct firn_db_txn *txn, firn_durability durability, firn_error *err)
         FIRN_IGNORE(tidy(txn, NULL));
     }
     firn_db_batch_close_gaps(&txn->writes.batch);
-    FIRN_TRY(firn_db_txn_conflict_check(txn, err));
+    FIRN_TRY_RETURN(firn_db_txn_conflict_check(txn, err));
     const struct firn_db_write_check check = {.check = firn_db_txn_conflict_check_leading,
                                               .ctx = txn};
-    FIRN_TRY(firn_db_write_checked(txn->db, &txn->writes.batch, &check, durability, err));
-out:
-    return rc;
+    return firn_db_write_checked(txn->db, &txn->writes.batch, &check, durability, err);
 }
 
 int

@@ -248,12 +248,9 @@ look_at_reads(const struct look *look)
 static int
 look_at_all(const struct look *look)
 {
-    int rc;
-    FIRN_TRY(look_at_writes(look));
-    FIRN_TRY(look_at_deleted_ranges(look));
-    FIRN_TRY(look_at_reads(look));
-out:
-    return rc;
+    FIRN_TRY_RETURN(look_at_writes(look));
+    FIRN_TRY_RETURN(look_at_deleted_ranges(look));
+    return look_at_reads(look);
 }
 
 /* ---- when ---- */

@@ -73,16 +73,14 @@ is_stretch(const struct span *span)
 static int
 span_begin(struct span *span, const firn_slice *key)
 {
-    int rc = FIRN_OK;
     span->is_begun = false;
     span->has_upper = key != NULL;
     if (key != NULL) {
-        FIRN_TRY(firn_buf_assign(&span->lower, *key));
-        FIRN_TRY(firn_buf_assign(&span->upper, *key));
+        FIRN_TRY_RETURN(firn_buf_assign(&span->lower, *key));
+        FIRN_TRY_RETURN(firn_buf_assign(&span->upper, *key));
         span->is_begun = true;
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* Extends the span down to key, included. */
@@ -366,7 +364,6 @@ static int
 show(struct firn_db_txn_cursor *cursor, firn_error *err)
 {
     const struct firn_db_txn_writes *writes = writes_of(cursor);
-    int rc = FIRN_OK;
     cursor->at = AT_NOTHING;
     while (firn_lsm_cursor_valid(cursor->inner) || cursor->own != 0) {
         struct firn_range_stretch hidden;
@@ -378,7 +375,7 @@ show(struct firn_db_txn_cursor *cursor, firn_error *err)
                 cursor->at = AT_VIEW;
                 return FIRN_OK;
             }
-            FIRN_TRY(leave_stretch(cursor, &hidden, err));
+            FIRN_TRY_RETURN(leave_stretch(cursor, &hidden, err));
             continue;
         }
         enum firn_db_txn_writes_answer answer = firn_db_txn_writes_at(writes, cursor->own, &value);
@@ -386,12 +383,11 @@ show(struct firn_db_txn_cursor *cursor, firn_error *err)
             return show_own(cursor, answer, value, order == 0, err);
         }
         if (order == 0) {
-            FIRN_TRY(advance_view(cursor, err));
+            FIRN_TRY_RETURN(advance_view(cursor, err));
         }
         advance_own(cursor);
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 static firn_slice
@@ -610,30 +606,26 @@ keep_key(struct firn_db_txn_cursor *cursor, firn_error *err)
 static int
 find_after(struct firn_db_txn_cursor *cursor, firn_error *err)
 {
-    int rc;
-    FIRN_TRY(keep_key(cursor, err));
+    FIRN_TRY_RETURN(keep_key(cursor, err));
     firn_slice key = firn_buf_slice(&cursor->key);
     cursor->direction = FORWARDS;
-    FIRN_TRY(firn_lsm_cursor_seek(cursor->inner, key, err));
+    FIRN_TRY_RETURN(firn_lsm_cursor_seek(cursor->inner, key, err));
     if (firn_lsm_cursor_valid(cursor->inner) && firn_slice_equal(view_key(cursor), key)) {
-        FIRN_TRY(advance_view(cursor, err));
+        FIRN_TRY_RETURN(advance_view(cursor, err));
     }
     seek_own_after(cursor, key);
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 static int
 find_before(struct firn_db_txn_cursor *cursor, firn_error *err)
 {
-    int rc;
-    FIRN_TRY(keep_key(cursor, err));
+    FIRN_TRY_RETURN(keep_key(cursor, err));
     const firn_slice key = firn_buf_slice(&cursor->key);
     cursor->direction = BACKWARDS;
-    FIRN_TRY(firn_lsm_cursor_seek_before(cursor->inner, key, err));
+    FIRN_TRY_RETURN(firn_lsm_cursor_seek_before(cursor->inner, key, err));
     seek_own_before(cursor, &key);
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* (I1), if the write set has not changed since. */

@@ -406,7 +406,6 @@ copy_needed(const struct firn_db_txn_writes *writes, const uint8_t *is_pointless
             struct firn_db_txn_writes_mark *const *marks, struct firn_db_txn_writes_mark *moved,
             size_t mark_count, struct firn_db_txn_writes *out, firn_error *err)
 {
-    int rc = FIRN_OK;
     const struct firn_db_batch *batch = &writes->batch;
     size_t count = firn_db_batch_op_count(batch);
     size_t mark = 0;
@@ -422,11 +421,10 @@ copy_needed(const struct firn_db_txn_writes *writes, const uint8_t *is_pointless
         const struct firn_entry entry = {.key = firn_db_batch_key(batch, op),
                                          .value = firn_db_batch_value(batch, op),
                                          .kind = (enum firn_entry_kind)op->kind};
-        FIRN_TRY(firn_db_txn_writes_add(out, &keyspace, &entry, err));
+        FIRN_TRY_RETURN(firn_db_txn_writes_add(out, &keyspace, &entry, err));
     }
     DCHECK(mark == mark_count && is_linked(out) && out->pointless_bytes == 0); /* (I3) */
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 int

@@ -159,12 +159,11 @@ static int
 add_run(struct firn_manifest_state_tree *tree, const struct firn_manifest_edit *edit,
         const struct firn_manifest_run *run, firn_error *err)
 {
-    int rc = FIRN_OK;
     size_t place = place_of_run(tree, run->number);
     if (has_run_at(tree, place, run->number)) {
         return refuse(edit, "adds once more run", run->number, err);
     }
-    FIRN_TRY(reserve_runs(tree, err));
+    FIRN_TRY_RETURN(reserve_runs(tree, err));
     struct firn_manifest_run *copy = copy_run(run);
     if (copy == NULL) {
         return firn_error_no_memory(err, "a run that MANIFEST names");
@@ -175,8 +174,7 @@ add_run(struct firn_manifest_state_tree *tree, const struct firn_manifest_edit *
     tree->runs[place] = copy;
     tree->run_count++;
     DCHECK(place + 1 == tree->run_count || run->number < tree->runs[place + 1]->number);
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 static int
@@ -239,7 +237,6 @@ static int
 change_tree(struct firn_manifest_state *state, const struct firn_manifest_edit *edit,
             const struct firn_manifest_tree *change, firn_error *err)
 {
-    int rc = FIRN_OK;
     size_t place = place_of_tree(state, change->id);
     bool is_there = place < state->tree_count && state->trees[place].id == change->id;
     if (change->is_dropped) {
@@ -250,7 +247,7 @@ change_tree(struct firn_manifest_state *state, const struct firn_manifest_edit *
         return FIRN_OK;
     }
     if (!is_there) {
-        FIRN_TRY(add_tree(state, place, change, err));
+        FIRN_TRY_RETURN(add_tree(state, place, change, err));
     }
     struct firn_manifest_state_tree *tree = &state->trees[place];
     if (change->kind != tree->kind) {
@@ -261,20 +258,18 @@ change_tree(struct firn_manifest_state *state, const struct firn_manifest_edit *
     }
     tree->flushed = change->flushed;
     for (size_t i = 0; i < change->removed_count; i++) {
-        FIRN_TRY(remove_run(tree, edit, change->removed[i], err));
+        FIRN_TRY_RETURN(remove_run(tree, edit, change->removed[i], err));
     }
     for (size_t i = 0; i < change->added_count; i++) {
-        FIRN_TRY(add_run(tree, edit, &change->added[i], err));
+        FIRN_TRY_RETURN(add_run(tree, edit, &change->added[i], err));
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 int
 firn_manifest_state_apply(struct firn_manifest_state *state, const struct firn_manifest_edit *edit,
                           firn_error *err)
 {
-    int rc = FIRN_OK;
     bool is_first = state->version == 0 && state->next_number == 0;
     uint64_t expected = state->version + (edit->is_snapshot ? 0 : 1);
     if (edit->version != expected && !(edit->is_snapshot && is_first)) {
@@ -300,10 +295,9 @@ firn_manifest_state_apply(struct firn_manifest_state *state, const struct firn_m
     state->next_number = edit->next_number;
     state->sequence = edit->sequence;
     for (size_t i = 0; i < edit->tree_count; i++) {
-        FIRN_TRY(change_tree(state, edit, &edit->trees[i], err));
+        FIRN_TRY_RETURN(change_tree(state, edit, &edit->trees[i], err));
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* ---- a number is the number of one file ---- */
@@ -331,16 +325,14 @@ list_number(struct firn_buf *list, uint64_t number, bool is_values)
 static int
 list_numbers(struct firn_buf *list, const struct firn_manifest_run *run)
 {
-    int rc;
-    FIRN_TRY(list_number(list, run->number, false));
+    FIRN_TRY_RETURN(list_number(list, run->number, false));
     for (size_t i = 0; i < run->reference_count; i++) {
-        FIRN_TRY(list_number(list, run->references[i].number, true));
+        FIRN_TRY_RETURN(list_number(list, run->references[i].number, true));
     }
     for (size_t i = 0; i < run->attachment_count; i++) {
-        FIRN_TRY(list_number(list, run->attachments[i].number, false));
+        FIRN_TRY_RETURN(list_number(list, run->attachments[i].number, false));
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* (I6) */
@@ -700,15 +692,12 @@ int
 firn_manifest_snapshot(struct firn_manifest *manifest, const struct firn_manifest_edit *snapshot,
                        firn_error *err)
 {
-    int rc = FIRN_OK;
     struct firn_log_position position;
-    FIRN_TRY(firn_log_rotate(manifest->log, err));
-    FIRN_TRY(append(manifest, FIRN_MANIFEST_SNAPSHOT, snapshot, &position, err));
+    FIRN_TRY_RETURN(firn_log_rotate(manifest->log, err));
+    FIRN_TRY_RETURN(append(manifest, FIRN_MANIFEST_SNAPSHOT, snapshot, &position, err));
     manifest->snapshot_bytes = manifest->record.size;
     manifest->edit_bytes = 0;
     DCHECK(position.segment > 0 && manifest->record.size > 0);
     DCHECK(firn_log_unsynced_bytes(manifest->log) == 0); /* (I1) */
-    FIRN_TRY(firn_log_remove_before(manifest->log, position.segment, err));
-out:
-    return rc;
+    return firn_log_remove_before(manifest->log, position.segment, err);
 }

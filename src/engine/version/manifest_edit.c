@@ -43,93 +43,84 @@ enum {
 static int
 put_references(const struct firn_manifest_run *run, struct firn_buf *out)
 {
-    int rc = FIRN_OK;
     if (run->reference_count > 0) {
-        FIRN_TRY(firn_buf_append_varint(out, run->reference_count));
+        FIRN_TRY_RETURN(firn_buf_append_varint(out, run->reference_count));
     }
     for (size_t i = 0; i < run->reference_count; i++) {
         const struct firn_manifest_reference *reference = &run->references[i];
-        FIRN_TRY(firn_buf_append_varint(out, reference->number));
-        FIRN_TRY(firn_buf_append_le64(out, reference->identity));
-        FIRN_TRY(firn_buf_append_varint(out, reference->total_bytes));
-        FIRN_TRY(firn_buf_append_varint(out, reference->bytes));
+        FIRN_TRY_RETURN(firn_buf_append_varint(out, reference->number));
+        FIRN_TRY_RETURN(firn_buf_append_le64(out, reference->identity));
+        FIRN_TRY_RETURN(firn_buf_append_varint(out, reference->total_bytes));
+        FIRN_TRY_RETURN(firn_buf_append_varint(out, reference->bytes));
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 static int
 put_attachments(const struct firn_manifest_run *run, struct firn_buf *out)
 {
-    int rc = FIRN_OK;
     if (run->attachment_count > 0) {
-        FIRN_TRY(firn_buf_append_varint(out, run->attachment_count));
+        FIRN_TRY_RETURN(firn_buf_append_varint(out, run->attachment_count));
     }
     for (size_t i = 0; i < run->attachment_count; i++) {
-        FIRN_TRY(firn_buf_append_varint(out, run->attachments[i].number));
-        FIRN_TRY(firn_buf_append_u8(out, run->attachments[i].kind));
-        FIRN_TRY(firn_buf_append_varint(out, run->attachments[i].file_bytes));
-        FIRN_TRY(firn_buf_append_le64(out, run->attachments[i].identity));
+        FIRN_TRY_RETURN(firn_buf_append_varint(out, run->attachments[i].number));
+        FIRN_TRY_RETURN(firn_buf_append_u8(out, run->attachments[i].kind));
+        FIRN_TRY_RETURN(firn_buf_append_varint(out, run->attachments[i].file_bytes));
+        FIRN_TRY_RETURN(firn_buf_append_le64(out, run->attachments[i].identity));
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 static int
 put_groups(const struct firn_manifest_run *run, struct firn_buf *out)
 {
-    int rc = FIRN_OK;
-    FIRN_TRY(firn_buf_append_varint(out, run->group_count));
+    FIRN_TRY_RETURN(firn_buf_append_varint(out, run->group_count));
     for (size_t i = 0; i < run->group_count; i++) {
         const struct firn_manifest_group *group = &run->groups[i];
         bool is_superseded = group->newer_first > 0;
-        FIRN_TRY(firn_buf_append_varint(out, group->first));
-        FIRN_TRY(firn_buf_append_varint(out, group->last - group->first));
-        FIRN_TRY(
+        FIRN_TRY_RETURN(firn_buf_append_varint(out, group->first));
+        FIRN_TRY_RETURN(firn_buf_append_varint(out, group->last - group->first));
+        FIRN_TRY_RETURN(
             firn_buf_append_varint(out, is_superseded ? group->newer_first - group->first : 0));
         if (is_superseded) {
-            FIRN_TRY(firn_buf_append_varint(out, group->newer_last - group->newer_first));
+            FIRN_TRY_RETURN(firn_buf_append_varint(out, group->newer_last - group->newer_first));
         }
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 static int
 put_run(const struct firn_manifest_run *run, struct firn_buf *out)
 {
-    int rc = FIRN_OK;
     const uint64_t numbers[] = {run->file_bytes,      run->entry_count,
                                 run->tombstone_count, run->range_count,
                                 run->older_count,     run->content_bytes,
                                 run->sequence_min,    run->sequence_max - run->sequence_min};
     DCHECK(run->kind < RUN_ATTACHES); /* it shares a byte with these flags */
-    FIRN_TRY(firn_buf_append_varint(out, run->number));
-    FIRN_TRY(firn_buf_append_u8(out, run->level));
-    FIRN_TRY(
+    FIRN_TRY_RETURN(firn_buf_append_varint(out, run->number));
+    FIRN_TRY_RETURN(firn_buf_append_u8(out, run->level));
+    FIRN_TRY_RETURN(
         firn_buf_append_u8(out, (uint8_t)(run->kind | (run->expiring_count > 0 ? RUN_EXPIRES : 0) |
                                           (run->reference_count > 0 ? RUN_REFERS : 0) |
                                           (run->attachment_count > 0 ? RUN_ATTACHES : 0))));
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
-        FIRN_TRY(firn_buf_append_varint(out, numbers[i]));
+        FIRN_TRY_RETURN(firn_buf_append_varint(out, numbers[i]));
     }
-    FIRN_TRY(firn_buf_append_le64(out, run->views));
+    FIRN_TRY_RETURN(firn_buf_append_le64(out, run->views));
     if (run->expiring_count > 0) {
-        FIRN_TRY(firn_buf_append_varint(out, run->expiring_count));
-        FIRN_TRY(firn_buf_append_varint(out, run->expires_first_ms));
-        FIRN_TRY(firn_buf_append_varint(out, run->expires_last_ms - run->expires_first_ms));
+        FIRN_TRY_RETURN(firn_buf_append_varint(out, run->expiring_count));
+        FIRN_TRY_RETURN(firn_buf_append_varint(out, run->expires_first_ms));
+        FIRN_TRY_RETURN(firn_buf_append_varint(out, run->expires_last_ms - run->expires_first_ms));
     }
-    FIRN_TRY(put_references(run, out));
-    FIRN_TRY(put_attachments(run, out));
+    FIRN_TRY_RETURN(put_references(run, out));
+    FIRN_TRY_RETURN(put_attachments(run, out));
     if (run->level == FIRN_VERSION_HISTORY) {
-        FIRN_TRY(put_groups(run, out));
+        FIRN_TRY_RETURN(put_groups(run, out));
     }
-    FIRN_TRY(firn_buf_append_varint(out, run->lower.size));
-    FIRN_TRY(firn_buf_append_slice(out, run->lower));
-    FIRN_TRY(firn_buf_append_varint(out, run->upper.size));
-    FIRN_TRY(firn_buf_append_slice(out, run->upper));
-out:
-    return rc;
+    FIRN_TRY_RETURN(firn_buf_append_varint(out, run->lower.size));
+    FIRN_TRY_RETURN(firn_buf_append_slice(out, run->lower));
+    FIRN_TRY_RETURN(firn_buf_append_varint(out, run->upper.size));
+    return firn_buf_append_slice(out, run->upper);
 }
 
 /* Whether the record says so: else its runs are rows. */
@@ -142,25 +133,23 @@ has_kind(const struct firn_manifest_tree *tree)
 static int
 put_tree(const struct firn_manifest_tree *tree, struct firn_buf *out)
 {
-    int rc = FIRN_OK;
-    FIRN_TRY(firn_buf_append_varint(out, tree->id));
-    FIRN_TRY(firn_buf_append_u8(out, tree->is_dropped ? TREE_DROPPED
-                                     : has_kind(tree) ? TREE_HAS_KIND
-                                                      : 0));
+    FIRN_TRY_RETURN(firn_buf_append_varint(out, tree->id));
+    FIRN_TRY_RETURN(firn_buf_append_u8(out, tree->is_dropped ? TREE_DROPPED
+                                            : has_kind(tree) ? TREE_HAS_KIND
+                                                             : 0));
     if (has_kind(tree)) {
-        FIRN_TRY(firn_buf_append_u8(out, tree->kind));
+        FIRN_TRY_RETURN(firn_buf_append_u8(out, tree->kind));
     }
-    FIRN_TRY(firn_buf_append_varint(out, tree->flushed));
-    FIRN_TRY(firn_buf_append_varint(out, tree->removed_count));
+    FIRN_TRY_RETURN(firn_buf_append_varint(out, tree->flushed));
+    FIRN_TRY_RETURN(firn_buf_append_varint(out, tree->removed_count));
     for (size_t i = 0; i < tree->removed_count; i++) {
-        FIRN_TRY(firn_buf_append_varint(out, tree->removed[i]));
+        FIRN_TRY_RETURN(firn_buf_append_varint(out, tree->removed[i]));
     }
-    FIRN_TRY(firn_buf_append_varint(out, tree->added_count));
+    FIRN_TRY_RETURN(firn_buf_append_varint(out, tree->added_count));
     for (size_t i = 0; i < tree->added_count; i++) {
-        FIRN_TRY(put_run(&tree->added[i], out));
+        FIRN_TRY_RETURN(put_run(&tree->added[i], out));
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 static bool
@@ -208,28 +197,26 @@ firn_manifest_edit_compare_runs(const void *a, const void *b)
 int
 firn_manifest_edit_encode(const struct firn_manifest_edit *edit, struct firn_buf *out)
 {
-    int rc = FIRN_OK;
     uint32_t format_version = version_of(edit);
     firn_buf_clear(out);
-    FIRN_TRY(firn_buf_append_le32(out, format_version));
-    FIRN_TRY(firn_buf_append_le32(out, 0));
-    FIRN_TRY(firn_buf_append_le64(out, edit->version));
-    FIRN_TRY(firn_buf_append_le64(out, edit->next_number));
-    FIRN_TRY(firn_buf_append_le64(out, edit->sequence));
-    FIRN_TRY(firn_buf_append_varint(out, edit->tree_count));
+    FIRN_TRY_RETURN(firn_buf_append_le32(out, format_version));
+    FIRN_TRY_RETURN(firn_buf_append_le32(out, 0));
+    FIRN_TRY_RETURN(firn_buf_append_le64(out, edit->version));
+    FIRN_TRY_RETURN(firn_buf_append_le64(out, edit->next_number));
+    FIRN_TRY_RETURN(firn_buf_append_le64(out, edit->sequence));
+    FIRN_TRY_RETURN(firn_buf_append_varint(out, edit->tree_count));
     for (size_t i = 0; i < edit->tree_count; i++) {
-        FIRN_TRY(put_tree(&edit->trees[i], out));
+        FIRN_TRY_RETURN(put_tree(&edit->trees[i], out));
     }
     if (format_version >= FIRN_MANIFEST_FORMAT_VERSION_HISTORY) {
-        FIRN_TRY(firn_buf_append_varint(out, edit->history.size));
-        FIRN_TRY(firn_buf_append_slice(out, edit->history));
+        FIRN_TRY_RETURN(firn_buf_append_varint(out, edit->history.size));
+        FIRN_TRY_RETURN(firn_buf_append_slice(out, edit->history));
     }
     if (format_version >= FIRN_MANIFEST_FORMAT_VERSION_LOG_END) {
-        FIRN_TRY(firn_buf_append_varint(out, edit->log_end.segment));
-        FIRN_TRY(firn_buf_append_varint(out, edit->log_end.offset));
+        FIRN_TRY_RETURN(firn_buf_append_varint(out, edit->log_end.segment));
+        FIRN_TRY_RETURN(firn_buf_append_varint(out, edit->log_end.offset));
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* ---- from bytes ---- */
@@ -303,7 +290,6 @@ is_sound(const struct firn_manifest_edit *edit, const struct firn_manifest_refer
 static int
 get_references(struct decoder *decoder, struct firn_manifest_run *run)
 {
-    int rc = FIRN_OK;
     struct firn_reader *reader = &decoder->reader;
     run->references = NULL;
     run->reference_count = 0;
@@ -312,7 +298,8 @@ get_references(struct decoder *decoder, struct firn_manifest_run *run)
         return FIRN_OK;
     }
     run->kind &= RUN_REFERS - 1;
-    FIRN_TRY(get_count(decoder, REFERENCE_SIZE_MIN, "count of references", &run->reference_count));
+    FIRN_TRY_RETURN(
+        get_count(decoder, REFERENCE_SIZE_MIN, "count of references", &run->reference_count));
     struct firn_manifest_reference *references =
         firn_arena_alloc(decoder->arena, run->reference_count * sizeof *references);
     if (references == NULL) {
@@ -329,16 +316,13 @@ get_references(struct decoder *decoder, struct firn_manifest_run *run)
         }
     }
     run->references = references;
-    rc = run->reference_count > 0 ? FIRN_OK : refuse(decoder, "count of references");
-out:
-    return rc;
+    return run->reference_count > 0 ? FIRN_OK : refuse(decoder, "count of references");
 }
 
 /* Attachments; the kind says whether there are any. */
 static int
 get_attachments(struct decoder *decoder, struct firn_manifest_run *run)
 {
-    int rc = FIRN_OK;
     struct firn_reader *reader = &decoder->reader;
     run->attachments = NULL;
     run->attachment_count = 0;
@@ -346,7 +330,7 @@ get_attachments(struct decoder *decoder, struct firn_manifest_run *run)
         return FIRN_OK;
     }
     run->kind &= RUN_ATTACHES - 1;
-    FIRN_TRY(
+    FIRN_TRY_RETURN(
         get_count(decoder, ATTACHMENT_SIZE_MIN, "count of attachments", &run->attachment_count));
     if (run->attachment_count == 0 || run->attachment_count > FIRN_RUN_ATTACHMENTS_MAX) {
         return refuse(decoder, "count of attachments");
@@ -368,8 +352,7 @@ get_attachments(struct decoder *decoder, struct firn_manifest_run *run)
         }
     }
     run->attachments = attachments;
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 static bool
@@ -422,14 +405,13 @@ get_group(struct decoder *decoder, struct firn_manifest_group *group)
 static int
 get_groups(struct decoder *decoder, struct firn_manifest_run *run)
 {
-    int rc = FIRN_OK;
     size_t count;
     run->groups = NULL;
     run->group_count = 0;
     if (run->level != FIRN_VERSION_HISTORY) {
         return FIRN_OK;
     }
-    FIRN_TRY(get_count(decoder, GROUP_SIZE_MIN, "count of groups", &count));
+    FIRN_TRY_RETURN(get_count(decoder, GROUP_SIZE_MIN, "count of groups", &count));
     struct firn_manifest_group *groups = firn_arena_alloc(decoder->arena, count * sizeof *groups);
     if (groups == NULL) {
         return refuse_memory(decoder);
@@ -441,8 +423,7 @@ get_groups(struct decoder *decoder, struct firn_manifest_run *run)
     }
     run->groups = groups;
     run->group_count = count;
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 static bool
@@ -472,8 +453,7 @@ run_makes_sense(const struct firn_manifest_edit *edit, const struct firn_manifes
 static int
 get_runs(struct decoder *decoder, struct firn_manifest_tree *tree)
 {
-    int rc = FIRN_OK;
-    FIRN_TRY(get_count(decoder, RUN_SIZE_MIN, "count of new runs", &tree->added_count));
+    FIRN_TRY_RETURN(get_count(decoder, RUN_SIZE_MIN, "count of new runs", &tree->added_count));
     struct firn_manifest_run *runs =
         firn_arena_alloc(decoder->arena, tree->added_count * sizeof *runs);
     if (runs == NULL) {
@@ -484,9 +464,9 @@ get_runs(struct decoder *decoder, struct firn_manifest_tree *tree)
             !get_run_expiry(&decoder->reader, &runs[i])) {
             return refuse(decoder, "run");
         }
-        FIRN_TRY(get_references(decoder, &runs[i]));
-        FIRN_TRY(get_attachments(decoder, &runs[i]));
-        FIRN_TRY(get_groups(decoder, &runs[i]));
+        FIRN_TRY_RETURN(get_references(decoder, &runs[i]));
+        FIRN_TRY_RETURN(get_attachments(decoder, &runs[i]));
+        FIRN_TRY_RETURN(get_groups(decoder, &runs[i]));
         if (!firn_reader_sized(&decoder->reader, FIRN_ENTRY_BOUND_SIZE_MAX, &runs[i].lower) ||
             !firn_reader_sized(&decoder->reader, FIRN_ENTRY_BOUND_SIZE_MAX, &runs[i].upper) ||
             !run_makes_sense(decoder->edit, &runs[i]) || !groups_make_sense(&runs[i]) ||
@@ -495,15 +475,13 @@ get_runs(struct decoder *decoder, struct firn_manifest_tree *tree)
         }
     }
     tree->added = runs;
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 static int
 get_removed(struct decoder *decoder, struct firn_manifest_tree *tree)
 {
-    int rc = FIRN_OK;
-    FIRN_TRY(get_count(decoder, 1, "count of runs that are gone", &tree->removed_count));
+    FIRN_TRY_RETURN(get_count(decoder, 1, "count of runs that are gone", &tree->removed_count));
     uint64_t *numbers = firn_arena_alloc(decoder->arena, tree->removed_count * sizeof *numbers);
     if (numbers == NULL) {
         return refuse_memory(decoder);
@@ -515,8 +493,7 @@ get_removed(struct decoder *decoder, struct firn_manifest_tree *tree)
         }
     }
     tree->removed = numbers;
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* No kind is named for a dropped tree. */
@@ -531,7 +508,6 @@ get_tree_kind(struct decoder *decoder, uint8_t flags, uint8_t *out)
 static int
 get_tree(struct decoder *decoder, struct firn_manifest_tree *tree)
 {
-    int rc = FIRN_OK;
     const struct firn_manifest_edit *edit = decoder->edit;
     uint64_t id;
     uint8_t flags;
@@ -543,8 +519,8 @@ get_tree(struct decoder *decoder, struct firn_manifest_tree *tree)
     }
     tree->id = (uint32_t)id;
     tree->is_dropped = flags == TREE_DROPPED;
-    FIRN_TRY(get_removed(decoder, tree));
-    FIRN_TRY(get_runs(decoder, tree));
+    FIRN_TRY_RETURN(get_removed(decoder, tree));
+    FIRN_TRY_RETURN(get_runs(decoder, tree));
     for (size_t i = 0; i < tree->added_count; i++) {
         if (!tree->is_dropped && tree->added[i].kind != tree->kind) {
             return refuse(decoder, "kind of a run");
@@ -555,30 +531,27 @@ get_tree(struct decoder *decoder, struct firn_manifest_tree *tree)
          (tree->flushed > 0 || tree->removed_count > 0 || tree->added_count > 0))) {
         return refuse(decoder, "tree");
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 static int
 get_trees(struct decoder *decoder)
 {
-    int rc = FIRN_OK;
     struct firn_manifest_edit *edit = decoder->edit;
-    FIRN_TRY(get_count(decoder, TREE_SIZE_MIN, "count of trees", &edit->tree_count));
+    FIRN_TRY_RETURN(get_count(decoder, TREE_SIZE_MIN, "count of trees", &edit->tree_count));
     struct firn_manifest_tree *trees =
         firn_arena_alloc(decoder->arena, edit->tree_count * sizeof *trees);
     if (trees == NULL) {
         return refuse_memory(decoder);
     }
     for (size_t i = 0; i < edit->tree_count; i++) {
-        FIRN_TRY(get_tree(decoder, &trees[i]));
+        FIRN_TRY_RETURN(get_tree(decoder, &trees[i]));
         if (i > 0 && trees[i].id <= trees[i - 1].id) {
             return refuse(decoder, "order of trees");
         }
     }
     edit->trees = trees;
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 int
@@ -637,13 +610,10 @@ int
 firn_manifest_edit_encode_log_end(struct firn_log_position log_end, struct firn_buf *out)
 {
     DCHECK(log_end.segment > 0);
-    int rc = FIRN_OK;
     firn_buf_clear(out);
-    FIRN_TRY(firn_buf_append_le32(out, LOG_END_VERSION));
-    FIRN_TRY(firn_buf_append_varint(out, log_end.segment));
-    FIRN_TRY(firn_buf_append_varint(out, log_end.offset));
-out:
-    return rc;
+    FIRN_TRY_RETURN(firn_buf_append_le32(out, LOG_END_VERSION));
+    FIRN_TRY_RETURN(firn_buf_append_varint(out, log_end.segment));
+    return firn_buf_append_varint(out, log_end.offset);
 }
 
 int

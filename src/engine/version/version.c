@@ -91,11 +91,10 @@ int
 firn_version_values_link(struct firn_version_values *names, struct firn_run_file *run,
                          firn_error *err)
 {
-    int rc = FIRN_OK;
     for (size_t i = 0; i < run->info.reference_count; i++) {
         const struct firn_manifest_reference *reference = &run->info.references[i];
         struct firn_run_file *values;
-        FIRN_TRY(find(names, reference, &values, err));
+        FIRN_TRY_RETURN(find(names, reference, &values, err));
         DCHECK(values->info.number == reference->number);
         if (values->info.content_bytes != reference->total_bytes ||
             values->info.identity != reference->identity) {
@@ -106,8 +105,7 @@ firn_version_values_link(struct firn_version_values *names, struct firn_run_file
         }
         firn_run_file_set_values(run, i, values);
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* ==== the runs of versions as sources of merges ====

@@ -58,8 +58,18 @@ firn_error_never_ok(int code)
 /* The code for an errno of the operating system (ENOENT is FIRN_NOT_FOUND, …; else FIRN_IO). */
 int firn_error_code_of_errno(int error_number);
 
-/* Evaluates an expression that returns a code; on failure stores it in the local `rc` and jumps to
- * the local label `out`. */
+/* Evaluates an expression that returns a code, and returns it from the function if it is a failure: where
+ * nothing has to be freed. */
+#define FIRN_TRY_RETURN(expression)     \
+    do {                                \
+        int firn_tried_ = (expression); \
+        if (firn_tried_ != FIRN_OK) {   \
+            return firn_tried_;         \
+        }                               \
+    } while (0)
+
+/* Where something has to be freed: on failure stores the code in the local `rc` and jumps to the local label
+ * `out`, behind which the function frees it and returns. A function uses one of the two. */
 #define FIRN_TRY(expression) \
     do {                     \
         rc = (expression);   \

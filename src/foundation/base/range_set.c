@@ -680,8 +680,7 @@ firn_range_set_add(struct firn_range_set *set, const struct firn_range *range, f
     if (!firn_add_size(range->lower.size, range->upper.size, &content_bytes)) {
         return firn_error_no_memory(err, "a range delete");
     }
-    int rc;
-    FIRN_TRY(firn_range_set_reserve(set, 1, content_bytes, err));
+    FIRN_TRY_RETURN(firn_range_set_reserve(set, 1, content_bytes, err));
     const struct firn_range_node *root =
         make_single(set, range, atomic_load_explicit(&set->root, memory_order_relaxed));
     struct row parts = {root, PARTS};
@@ -693,8 +692,7 @@ firn_range_set_add(struct firn_range_set *set, const struct firn_range *range, f
     set->is_unordered |= range->sequence < set->newest;
     set->newest = range->sequence;
     publish(set, parts.newest);
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* ---- sealing ---- */

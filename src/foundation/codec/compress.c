@@ -411,8 +411,7 @@ firn_compress_delta_encode(struct firn_compress *context, firn_slice base, firn_
           content.size <= FIRN_COMPRESS_DELTA_SIZE_MAX);
     *out_fits = false;
     firn_buf_clear(out);
-    int rc;
-    FIRN_TRY(encoder_of(&context->delta_encoder, err));
+    FIRN_TRY_RETURN(encoder_of(&context->delta_encoder, err));
     if (firn_buf_reserve(out, size_max) != FIRN_OK) {
         return firn_error_no_memory(err, "compressed bytes");
     }
@@ -430,8 +429,7 @@ firn_compress_delta_encode(struct firn_compress *context, firn_slice base, firn_
     DCHECK(result <= size_max);
     out->size = result;
     *out_fits = true;
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 int
@@ -536,8 +534,7 @@ static int
 encode_zstd(struct firn_compress *context, int level, firn_slice input, struct firn_buf *out,
             firn_error *err)
 {
-    int rc;
-    FIRN_TRY(encoder_of(&context->zstd_encoder, err));
+    FIRN_TRY_RETURN(encoder_of(&context->zstd_encoder, err));
     ZSTD_CCtx *encoder = context->zstd_encoder;
     size_t result = ZSTD_CCtx_reset(encoder, ZSTD_reset_session_and_parameters);
     if (!ZSTD_isError(result)) {
@@ -561,8 +558,7 @@ encode_zstd(struct firn_compress *context, int level, firn_slice input, struct f
     }
     DCHECK(result <= bound);
     out->size = result;
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 static int

@@ -251,16 +251,14 @@ judge_fresh(struct firn_os_known *known, const char *path, const struct firn_os_
             enum verdict *out, firn_error *err)
 {
     struct firn_os_known_list_entry *entry;
-    int rc;
     *out = IS_UNKNOWN;
-    FIRN_TRY(firn_os_known_find_fresh(known, path, &entry, err));
+    FIRN_TRY_RETURN(firn_os_known_find_fresh(known, path, &entry, err));
     *out = judge(known, path, found);
     if (*out == IS_REPLACED) { /* it may have been renamed meanwhile */
-        FIRN_TRY(firn_os_known_file_refresh(known, err));
+        FIRN_TRY_RETURN(firn_os_known_file_refresh(known, err));
         *out = judge(known, path, found);
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 static int
@@ -374,10 +372,9 @@ is_admitted(struct firn_os_known *known, struct firn_os_dir *dir, const char *na
     struct firn_os_known_list_entry *entry = NULL;
     bool is_foreign = true;
     bool exists = false;
-    int rc;
     *out = false;
-    FIRN_TRY(firn_os_known_find_fresh(known, path, &entry, err));
-    FIRN_TRY(is_taken(known, dir, name, path, &is_foreign, &exists, err));
+    FIRN_TRY_RETURN(firn_os_known_find_fresh(known, path, &entry, err));
+    FIRN_TRY_RETURN(is_taken(known, dir, name, path, &is_foreign, &exists, err));
     const struct firn_os_known_list_id *same =
         entry == NULL ? NULL : firn_os_known_list_id_of(entry, id);
     bool is_ready = coming == NULL ? entry != NULL && (exists || same != NULL)
@@ -386,8 +383,7 @@ is_admitted(struct firn_os_known *known, struct firn_os_dir *dir, const char *na
     if (*out) {
         entry->is_ours = true;
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 static int

@@ -84,15 +84,12 @@ settle(struct firn_os_dir *dir, const char *name, const struct firn_os_stat *now
 int
 firn_os_make_dir(struct firn_os_dir *dir, const char *name, uint32_t mode, firn_error *err)
 {
-    int rc;
-    FIRN_TRY(firn_os_path_check_name(name, err));
-    FIRN_TRY(admit(dir, name, err));
+    FIRN_TRY_RETURN(firn_os_path_check_name(name, err));
+    FIRN_TRY_RETURN(admit(dir, name, err));
     const struct firn_os_ops *ops = dir->os->ops;
     int error_number =
         ops->make_dir != NULL ? ops->make_dir(dir, name, mode & 07777) : ops->refusal;
-    rc = firn_os_path_result(err, error_number, "create directory", dir, name);
-out:
-    return rc;
+    return firn_os_path_result(err, error_number, "create directory", dir, name);
 }
 
 static int
@@ -184,17 +181,14 @@ ask_guard(struct firn_os_dir *dir, const char *name, firn_error *err)
 int
 firn_os_remove_dir(struct firn_os_dir *dir, const char *name, firn_error *err)
 {
-    int rc;
-    FIRN_TRY(firn_os_path_check_name(name, err));
+    FIRN_TRY_RETURN(firn_os_path_check_name(name, err));
     const struct firn_os_ops *ops = dir->os->ops;
-    FIRN_TRY(ask_guard(dir, name, err));
+    FIRN_TRY_RETURN(ask_guard(dir, name, err));
     int error_number = ops->remove_dir != NULL ? ops->remove_dir(dir, name) : ops->refusal;
     if (error_number == 0) {
         settle(dir, name, NULL);
     }
-    rc = firn_os_path_result(err, error_number, "remove directory", dir, name);
-out:
-    return rc;
+    return firn_os_path_result(err, error_number, "remove directory", dir, name);
 }
 
 /* "could not <verb> '<from>' <joint> '<to>': …" */
@@ -231,21 +225,19 @@ admit_from(struct firn_os_dir *from_dir, const char *from, struct firn_os_dir *t
 {
     struct firn_os_guard *guard = from_dir->guard;
     struct firn_os_guard_entry entry;
-    int rc = FIRN_OK;
     if (guard == NULL && to_dir->guard == NULL) {
         return FIRN_OK;
     }
-    FIRN_TRY(firn_os_guard_look(from_dir, from, &entry, err));
+    FIRN_TRY_RETURN(firn_os_guard_look(from_dir, from, &entry, err));
     *out = entry.stat;
     if (guard != NULL) {
-        FIRN_TRY(guard->ops->check(guard, from_dir, from, &entry, false, err));
+        FIRN_TRY_RETURN(guard->ops->check(guard, from_dir, from, &entry, false, err));
     }
     guard = to_dir->guard;
     if (guard != NULL) {
-        FIRN_TRY(guard->ops->admit(guard, to_dir, to, &entry, err));
+        FIRN_TRY_RETURN(guard->ops->admit(guard, to_dir, to, &entry, err));
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 static bool
@@ -281,10 +273,9 @@ int
 firn_os_rename(struct firn_os_dir *from_dir, const char *from, struct firn_os_dir *to_dir,
                const char *to, enum firn_os_rename_mode mode, firn_error *err)
 {
-    int rc;
     struct firn_os_stat moved[2];
-    FIRN_TRY(check_two_names(from_dir, from, to_dir, to, err));
-    FIRN_TRY(admit_rename(from_dir, from, to_dir, to, mode, moved, err));
+    FIRN_TRY_RETURN(check_two_names(from_dir, from, to_dir, to, err));
+    FIRN_TRY_RETURN(admit_rename(from_dir, from, to_dir, to, mode, moved, err));
     const struct firn_os_ops *ops = from_dir->os->ops;
     bool exchange = mode == FIRN_OS_RENAME_EXCHANGE;
     int error_number =
@@ -294,42 +285,34 @@ firn_os_rename(struct firn_os_dir *from_dir, const char *from, struct firn_os_di
         settle(from_dir, from, exchange ? &moved[1] : NULL);
         return FIRN_OK;
     }
-    rc = two_names_error(err, error_number, exchange ? "exchange" : "rename", from_dir, from,
-                         exchange ? "with" : "to", to_dir, to);
-out:
-    return rc;
+    return two_names_error(err, error_number, exchange ? "exchange" : "rename", from_dir, from,
+                           exchange ? "with" : "to", to_dir, to);
 }
 
 int
 firn_os_link(struct firn_os_dir *from_dir, const char *from, struct firn_os_dir *to_dir,
              const char *to, firn_error *err)
 {
-    int rc;
     struct firn_os_stat linked;
-    FIRN_TRY(check_two_names(from_dir, from, to_dir, to, err));
-    FIRN_TRY(admit_from(from_dir, from, to_dir, to, &linked, err));
+    FIRN_TRY_RETURN(check_two_names(from_dir, from, to_dir, to, err));
+    FIRN_TRY_RETURN(admit_from(from_dir, from, to_dir, to, &linked, err));
     const struct firn_os_ops *ops = from_dir->os->ops;
     int error_number = ops->link != NULL ? ops->link(from_dir, from, to_dir, to) : ops->refusal;
-    rc = error_number == 0
-             ? FIRN_OK
-             : two_names_error(err, error_number, "link", from_dir, from, "as", to_dir, to);
-out:
-    return rc;
+    return error_number == 0
+               ? FIRN_OK
+               : two_names_error(err, error_number, "link", from_dir, from, "as", to_dir, to);
 }
 
 int
 firn_os_make_symlink(struct firn_os_dir *dir, const char *name, const char *target, firn_error *err)
 {
     DCHECK(target != NULL);
-    int rc;
-    FIRN_TRY(firn_os_path_check_name(name, err));
-    FIRN_TRY(admit(dir, name, err));
+    FIRN_TRY_RETURN(firn_os_path_check_name(name, err));
+    FIRN_TRY_RETURN(admit(dir, name, err));
     const struct firn_os_ops *ops = dir->os->ops;
     int error_number =
         ops->make_symlink != NULL ? ops->make_symlink(dir, name, target) : ops->refusal;
-    rc = firn_os_path_result(err, error_number, "create symbolic link", dir, name);
-out:
-    return rc;
+    return firn_os_path_result(err, error_number, "create symbolic link", dir, name);
 }
 
 int
@@ -337,28 +320,22 @@ firn_os_read_symlink(struct firn_os_dir *dir, const char *name, struct firn_buf 
                      firn_error *err)
 {
     DCHECK(out != NULL);
-    int rc;
-    FIRN_TRY(firn_os_path_check_name(name, err));
+    FIRN_TRY_RETURN(firn_os_path_check_name(name, err));
     const struct firn_os_ops *ops = dir->os->ops;
-    FIRN_TRY(ask_guard(dir, name, err));
+    FIRN_TRY_RETURN(ask_guard(dir, name, err));
     int error_number = ops->read_symlink != NULL ? ops->read_symlink(dir, name, out) : ops->refusal;
-    rc = firn_os_path_result(err, error_number, "read symbolic link", dir, name);
-out:
-    return rc;
+    return firn_os_path_result(err, error_number, "read symbolic link", dir, name);
 }
 
 int
 firn_os_make_fifo(struct firn_os_dir *dir, const char *name, uint32_t mode, firn_error *err)
 {
-    int rc;
-    FIRN_TRY(firn_os_path_check_name(name, err));
-    FIRN_TRY(admit(dir, name, err));
+    FIRN_TRY_RETURN(firn_os_path_check_name(name, err));
+    FIRN_TRY_RETURN(admit(dir, name, err));
     const struct firn_os_ops *ops = dir->os->ops;
     int error_number =
         ops->make_fifo != NULL ? ops->make_fifo(dir, name, mode & 07777) : ops->refusal;
-    rc = firn_os_path_result(err, error_number, "create fifo", dir, name);
-out:
-    return rc;
+    return firn_os_path_result(err, error_number, "create fifo", dir, name);
 }
 
 int
@@ -382,12 +359,9 @@ int
 firn_os_guard_stat(struct firn_os_dir *dir, const char *name, struct firn_os_stat *out,
                    firn_error *err)
 {
-    int rc;
-    FIRN_TRY(firn_os_path_check_name(name, err));
-    rc = firn_os_path_result(err, dir->os->ops->stat(dir, name, out), "read the attributes of", dir,
-                             name);
-out:
-    return rc;
+    FIRN_TRY_RETURN(firn_os_path_check_name(name, err));
+    return firn_os_path_result(err, dir->os->ops->stat(dir, name, out), "read the attributes of",
+                               dir, name);
 }
 
 int
@@ -446,50 +420,38 @@ node_result(firn_error *err, int error_number, const char *verb, struct firn_os_
 int
 firn_os_set_mode(struct firn_os_node node, uint32_t mode, firn_error *err)
 {
-    int rc;
-    FIRN_TRY(check_node(node, err));
+    FIRN_TRY_RETURN(check_node(node, err));
     const struct firn_os_ops *ops = node_dir(node)->os->ops;
     int error_number = ops->set_mode != NULL ? ops->set_mode(node, mode & 07777) : ops->refusal;
-    rc = node_result(err, error_number, "set the mode of", node);
-out:
-    return rc;
+    return node_result(err, error_number, "set the mode of", node);
 }
 
 int
 firn_os_set_owner(struct firn_os_node node, uint32_t uid, uint32_t gid, firn_error *err)
 {
-    int rc;
-    FIRN_TRY(check_node(node, err));
+    FIRN_TRY_RETURN(check_node(node, err));
     const struct firn_os_ops *ops = node_dir(node)->os->ops;
     int error_number = ops->set_owner != NULL ? ops->set_owner(node, uid, gid) : ops->refusal;
-    rc = node_result(err, error_number, "set the owner of", node);
-out:
-    return rc;
+    return node_result(err, error_number, "set the owner of", node);
 }
 
 int
 firn_os_set_mtime(struct firn_os_node node, int64_t mtime_ns, firn_error *err)
 {
-    int rc;
-    FIRN_TRY(check_node(node, err));
+    FIRN_TRY_RETURN(check_node(node, err));
     const struct firn_os_ops *ops = node_dir(node)->os->ops;
     int error_number = ops->set_mtime != NULL ? ops->set_mtime(node, mtime_ns) : ops->refusal;
-    rc = node_result(err, error_number, "set the time of", node);
-out:
-    return rc;
+    return node_result(err, error_number, "set the time of", node);
 }
 
 int
 firn_os_xattr_list(struct firn_os_node node, struct firn_buf *out, firn_error *err)
 {
     DCHECK(out != NULL);
-    int rc;
-    FIRN_TRY(check_node(node, err));
+    FIRN_TRY_RETURN(check_node(node, err));
     const struct firn_os_ops *ops = node_dir(node)->os->ops;
-    rc = node_result(err, ops->xattr_list != NULL ? ops->xattr_list(node, out) : 0,
-                     "list the extended attributes of", node);
-out:
-    return rc;
+    return node_result(err, ops->xattr_list != NULL ? ops->xattr_list(node, out) : 0,
+                       "list the extended attributes of", node);
 }
 
 static int
@@ -531,14 +493,11 @@ firn_os_xattr_get(struct firn_os_node node, const char *attribute, struct firn_b
                   firn_error *err)
 {
     DCHECK(out != NULL);
-    int rc;
-    FIRN_TRY(check_attribute(node, attribute, err));
+    FIRN_TRY_RETURN(check_attribute(node, attribute, err));
     const struct firn_os_ops *ops = node_dir(node)->os->ops;
-    rc = attribute_result(err,
-                          ops->xattr_get != NULL ? ops->xattr_get(node, attribute, out) : ENODATA,
-                          "read", node, attribute);
-out:
-    return rc;
+    return attribute_result(err,
+                            ops->xattr_get != NULL ? ops->xattr_get(node, attribute, out) : ENODATA,
+                            "read", node, attribute);
 }
 
 int
@@ -546,27 +505,21 @@ firn_os_xattr_set(struct firn_os_node node, const char *attribute, firn_slice va
                   firn_error *err)
 {
     DCHECK(value.data != NULL || value.size == 0);
-    int rc;
-    FIRN_TRY(check_attribute(node, attribute, err));
+    FIRN_TRY_RETURN(check_attribute(node, attribute, err));
     const struct firn_os_ops *ops = node_dir(node)->os->ops;
     int error_number =
         ops->xattr_set != NULL ? ops->xattr_set(node, attribute, value) : ops->refusal;
-    rc = attribute_result(err, error_number, "set", node, attribute);
-out:
-    return rc;
+    return attribute_result(err, error_number, "set", node, attribute);
 }
 
 int
 firn_os_xattr_remove(struct firn_os_node node, const char *attribute, firn_error *err)
 {
-    int rc;
-    FIRN_TRY(check_attribute(node, attribute, err));
+    FIRN_TRY_RETURN(check_attribute(node, attribute, err));
     const struct firn_os_ops *ops = node_dir(node)->os->ops;
     int error_number =
         ops->xattr_remove != NULL ? ops->xattr_remove(node, attribute) : ops->refusal;
-    rc = attribute_result(err, error_number, "remove", node, attribute);
-out:
-    return rc;
+    return attribute_result(err, error_number, "remove", node, attribute);
 }
 
 /* ---- clocks, randomness, machine ---- */

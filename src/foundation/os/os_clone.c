@@ -22,23 +22,20 @@ copy_content(struct firn_os_file *from, struct firn_os_file *to, struct firn_buf
     DCHECK(buffer->size == BUFFER_SIZE);
     uint64_t start = 0;
     uint64_t end = 0;
-    int rc;
     for (;;) {
-        FIRN_TRY(firn_os_file_next_data(from, end, &start, &end, err));
+        FIRN_TRY_RETURN(firn_os_file_next_data(from, end, &start, &end, err));
         if (start >= end) {
             break;
         }
         while (start < end) {
             size_t size = end - start < BUFFER_SIZE ? (size_t)(end - start) : BUFFER_SIZE;
-            FIRN_TRY(firn_os_file_read_exact(from, start, buffer->data, size, err));
-            FIRN_TRY(firn_os_file_write(to, start, buffer->data, size, err));
+            FIRN_TRY_RETURN(firn_os_file_read_exact(from, start, buffer->data, size, err));
+            FIRN_TRY_RETURN(firn_os_file_write(to, start, buffer->data, size, err));
             start += size;
         }
     }
-    FIRN_TRY(firn_os_file_truncate(to, end, err));
-    FIRN_TRY(firn_os_file_sync(to, err));
-out:
-    return rc;
+    FIRN_TRY_RETURN(firn_os_file_truncate(to, end, err));
+    return firn_os_file_sync(to, err);
 }
 
 static int

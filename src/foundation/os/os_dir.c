@@ -504,16 +504,13 @@ firn_os_dir_open(struct firn_os_dir *parent, const char *name, struct firn_os_di
                  firn_error *err)
 {
     *out = NULL;
-    int rc;
-    FIRN_TRY(firn_os_path_check_name(name, err));
+    FIRN_TRY_RETURN(firn_os_path_check_name(name, err));
     struct firn_os_dir *dir = path_new_dir(parent->os, parent, name);
     if (dir == NULL) {
         return firn_error_no_memory(err, "a directory handle");
     }
-    FIRN_TRY(finish_open(dir, parent->os->ops->dir_open(parent, name, dir), out, err));
-    rc = ask_guard(parent, name, out, err);
-out:
-    return rc;
+    FIRN_TRY_RETURN(finish_open(dir, parent->os->ops->dir_open(parent, name, dir), out, err));
+    return ask_guard(parent, name, out, err);
 }
 
 int
@@ -521,16 +518,14 @@ firn_os_dir_open_beneath(struct firn_os_dir *root, const char *relative_path,
                          struct firn_os_dir **out, firn_error *err)
 {
     *out = NULL;
-    int rc;
-    FIRN_TRY(path_check_relative(relative_path, err));
+    FIRN_TRY_RETURN(path_check_relative(relative_path, err));
     struct firn_os_dir *dir = path_new_dir(root->os, root, relative_path);
     if (dir == NULL) {
         return firn_error_no_memory(err, "a directory handle");
     }
-    FIRN_TRY(finish_open(dir, root->os->ops->dir_open_beneath(root, relative_path, dir), out, err));
-    rc = ask_guard(root, relative_path, out, err);
-out:
-    return rc;
+    FIRN_TRY_RETURN(
+        finish_open(dir, root->os->ops->dir_open_beneath(root, relative_path, dir), out, err));
+    return ask_guard(root, relative_path, out, err);
 }
 
 void
@@ -576,31 +571,25 @@ int
 firn_os_dir_sync(struct firn_os_dir *dir, firn_error *err)
 {
     const struct firn_os_ops *ops = dir->os->ops;
-    int rc;
-    FIRN_TRY(sync_guard(dir, err));
+    FIRN_TRY_RETURN(sync_guard(dir, err));
     int error_number = ops->dir_sync != NULL ? ops->dir_sync(dir) : ops->refusal;
     if (error_number == 0 && dir->guard != NULL) {
         dir->guard->ops->synced(dir->guard, dir);
     }
-    rc = firn_os_path_result(err, error_number, "sync directory", dir, NULL);
-out:
-    return rc;
+    return firn_os_path_result(err, error_number, "sync directory", dir, NULL);
 }
 
 int
 firn_os_dir_sync_filesystem(struct firn_os_dir *dir, firn_error *err)
 {
     const struct firn_os_ops *ops = dir->os->ops;
-    int rc;
-    FIRN_TRY(sync_guard(dir, err));
+    FIRN_TRY_RETURN(sync_guard(dir, err));
     int error_number =
         ops->dir_sync_filesystem != NULL ? ops->dir_sync_filesystem(dir) : ops->refusal;
     if (error_number == 0 && dir->guard != NULL) {
         dir->guard->ops->synced(dir->guard, NULL);
     }
-    rc = firn_os_path_result(err, error_number, "sync the file system of", dir, NULL);
-out:
-    return rc;
+    return firn_os_path_result(err, error_number, "sync the file system of", dir, NULL);
 }
 
 int

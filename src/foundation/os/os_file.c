@@ -63,8 +63,7 @@ firn_os_window_open(struct firn_os_file *file, uint64_t offset, size_t size,
         return firn_os_process_refuse("a file", err);
     }
     struct firn_os_stat stat;
-    int rc;
-    FIRN_TRY(firn_os_file_stat(file, &stat, err));
+    FIRN_TRY_RETURN(firn_os_file_stat(file, &stat, err));
     if (size == 0 || offset % FIRN_OS_WINDOW_ALIGNMENT != 0 ||
         !firn_range_inside(offset, size, stat.size_bytes)) {
         return firn_error_set(err, FIRN_INVALID, "cannot open a window of %zu bytes onto '%s'",
@@ -77,8 +76,7 @@ firn_os_window_open(struct firn_os_file *file, uint64_t offset, size_t size,
     }
     *out = (struct firn_os_window){
         .file = file, .offset = offset, .size = size, .data = data, .mark = file->mark};
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 void
@@ -244,12 +242,11 @@ open_for_owner(struct firn_os_dir *dir, const char *name, unsigned flags, uint32
 {
     DCHECK((flags & FIRN_OS_FOR_OWNER) == 0 && firn_os_user_id(dir->os) == 0);
     struct firn_os_stat stat;
-    int rc;
-    FIRN_TRY(firn_os_dir_stat(dir, &stat, err));
+    FIRN_TRY_RETURN(firn_os_dir_stat(dir, &stat, err));
     if (stat.uid == 0) {
         return open_any(dir, name, flags, mode, out, NULL, err);
     }
-    rc = open_any(dir, name, flags | FIRN_OS_EXCLUSIVE, mode, out, NULL, err);
+    int rc = open_any(dir, name, flags | FIRN_OS_EXCLUSIVE, mode, out, NULL, err);
     if (rc == FIRN_EXISTS && !(flags & FIRN_OS_EXCLUSIVE)) {
         return open_any(dir, name, flags & ~(unsigned)FIRN_OS_CREATE, mode, out, NULL, err);
     }
@@ -258,7 +255,6 @@ open_for_owner(struct firn_os_dir *dir, const char *name, unsigned flags, uint32
         FIRN_IGNORE(
             firn_os_set_owner((struct firn_os_node){.file = *out}, stat.uid, stat.gid, NULL));
     }
-out:
     return rc;
 }
 

@@ -67,12 +67,9 @@ begin(struct firn_os_dir *dir, const char *name, struct sockaddr_un *out_address
     if (firn_os_dir_os(dir) != firn_os_default()) {
         return firn_error_set(err, FIRN_UNSUPPORTED, "there are no sockets here");
     }
-    int rc;
-    FIRN_TRY(address_of(dir, name, out_address, err));
+    FIRN_TRY_RETURN(address_of(dir, name, out_address, err));
     *out_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    rc = *out_fd < 0 ? firn_error_set_errno(err, errno, "could not make a socket") : FIRN_OK;
-out:
-    return rc;
+    return *out_fd < 0 ? firn_error_set_errno(err, errno, "could not make a socket") : FIRN_OK;
 }
 
 /* Of the name itself: a link may lead to a stranger's socket. */
@@ -94,9 +91,9 @@ firn_os_socket_listen(struct firn_os_dir *dir, const char *name, struct firn_os_
     int rc;
     if (firn_os_dir_guard(dir) != NULL) { /* the call that binds asks no guard */
         struct firn_os_guard *guard = firn_os_dir_guard(dir);
-        FIRN_TRY(guard->ops->admit(guard, dir, name, NULL, err));
+        FIRN_TRY_RETURN(guard->ops->admit(guard, dir, name, NULL, err));
     }
-    FIRN_TRY(begin(dir, name, &address, &fd, err));
+    FIRN_TRY_RETURN(begin(dir, name, &address, &fd, err));
     if (is_socket(dir, name)) {
         (void)unlinkat(firn_os_posix_dir_fd(dir), name, 0);
     }
@@ -109,9 +106,7 @@ firn_os_socket_listen(struct firn_os_dir *dir, const char *name, struct firn_os_
         (void)close(fd);
         return rc;
     }
-    rc = make(fd, 0, out, err);
-out:
-    return rc;
+    return make(fd, 0, out, err);
 }
 
 /* (I2) */
@@ -136,7 +131,7 @@ firn_os_socket_connect(struct firn_os_dir *dir, const char *name, struct firn_os
     int fd;
     *out = NULL;
     int rc;
-    FIRN_TRY(begin(dir, name, &address, &fd, err));
+    FIRN_TRY_RETURN(begin(dir, name, &address, &fd, err));
     int failed = ENOENT;
     if (is_socket(dir, name)) {
         failed = connect(fd, (const void *)&address, sizeof address) == 0 ? 0 : errno;
@@ -152,9 +147,7 @@ firn_os_socket_connect(struct firn_os_dir *dir, const char *name, struct firn_os
         return firn_error_set(err, FIRN_DENIED, "another user listens at '%s/%s'",
                               firn_os_dir_path(dir), name);
     }
-    rc = make(fd, peer, out, err);
-out:
-    return rc;
+    return make(fd, peer, out, err);
 }
 
 int

@@ -673,8 +673,7 @@ is_local(int fd)
 static int
 add_to_inotify(struct firn_os_watch *watch, struct firn_os_dir *dir, int *out_id, firn_error *err)
 {
-    int rc;
-    FIRN_TRY(need_inotify(watch, err));
+    FIRN_TRY_RETURN(need_inotify(watch, err));
     int id = watch_inotify_add(watch->inotify_fd, firn_os_posix_dir_fd(dir));
     if (id >= FIRN_OS_WATCH_FANOTIFY_ID_MIN) { /* after as many others */
         watch_inotify_remove(watch->inotify_fd, id);
@@ -691,8 +690,7 @@ add_to_inotify(struct firn_os_watch *watch, struct firn_os_dir *dir, int *out_id
                                           firn_os_dir_path(dir));
     }
     *out_id = id;
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 int

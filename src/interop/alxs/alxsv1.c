@@ -164,31 +164,27 @@ firn_alxsv1_cursor_value(const struct firn_alxsv1_cursor *cursor)
 static int
 enter_forwards(struct firn_alxsv1_cursor *cursor, size_t number, firn_error *err)
 {
-    int rc = FIRN_OK;
     cursor->is_valid = false;
     if (number < cursor->table->index.count) {
-        FIRN_TRY(firn_alxsv1_block_load(&cursor->block, cursor->table, number, err));
+        FIRN_TRY_RETURN(firn_alxsv1_block_load(&cursor->block, cursor->table, number, err));
         cursor->at = 0;
         cursor->is_valid = true;
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* Moves to the last record of the block before this one; nowhere if there is none. */
 static int
 enter_backwards(struct firn_alxsv1_cursor *cursor, size_t number, firn_error *err)
 {
-    int rc = FIRN_OK;
     cursor->is_valid = false;
     if (number > 0) {
-        FIRN_TRY(firn_alxsv1_block_load(&cursor->block, cursor->table, number - 1, err));
+        FIRN_TRY_RETURN(firn_alxsv1_block_load(&cursor->block, cursor->table, number - 1, err));
         DCHECK(cursor->block.count > 0); /* (I1) */
         cursor->at = cursor->block.count - 1;
         cursor->is_valid = true;
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 int
@@ -209,51 +205,45 @@ static int
 seek_block(struct firn_alxsv1_cursor *cursor, firn_slice key, size_t *out_blocks,
            size_t *out_records, firn_error *err)
 {
-    int rc = FIRN_OK;
     const struct firn_alxsv1 *table = cursor->table;
     cursor->is_valid = false;
     *out_records = 0;
-    FIRN_TRY(firn_alxsv1_index_rank(&table->index, table->file, key, FIRN_ALXSV1_BELOW, out_blocks,
-                                    err));
+    FIRN_TRY_RETURN(firn_alxsv1_index_rank(&table->index, table->file, key, FIRN_ALXSV1_BELOW,
+                                           out_blocks, err));
     if (*out_blocks > 0) {
-        FIRN_TRY(firn_alxsv1_block_load(&cursor->block, table, *out_blocks - 1, err));
+        FIRN_TRY_RETURN(firn_alxsv1_block_load(&cursor->block, table, *out_blocks - 1, err));
         *out_records = firn_alxsv1_block_rank(&cursor->block, key, FIRN_ALXSV1_BELOW);
         DCHECK(*out_records > 0); /* the first record of the block is below the key */
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 int
 firn_alxsv1_cursor_seek(struct firn_alxsv1_cursor *cursor, firn_slice key, firn_error *err)
 {
-    int rc = FIRN_OK;
     size_t blocks;
     size_t records;
-    FIRN_TRY(seek_block(cursor, key, &blocks, &records, err));
+    FIRN_TRY_RETURN(seek_block(cursor, key, &blocks, &records, err));
     if (blocks > 0 && records < cursor->block.count) {
         cursor->at = records;
         cursor->is_valid = true;
     } else {
-        FIRN_TRY(enter_forwards(cursor, blocks, err));
+        FIRN_TRY_RETURN(enter_forwards(cursor, blocks, err));
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 int
 firn_alxsv1_cursor_seek_before(struct firn_alxsv1_cursor *cursor, firn_slice key, firn_error *err)
 {
-    int rc = FIRN_OK;
     size_t blocks;
     size_t records;
-    FIRN_TRY(seek_block(cursor, key, &blocks, &records, err));
+    FIRN_TRY_RETURN(seek_block(cursor, key, &blocks, &records, err));
     if (records > 0) {
         cursor->at = records - 1;
         cursor->is_valid = true;
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 static int
@@ -267,29 +257,25 @@ check_valid(const struct firn_alxsv1_cursor *cursor, firn_error *err)
 int
 firn_alxsv1_cursor_next(struct firn_alxsv1_cursor *cursor, firn_error *err)
 {
-    int rc = FIRN_OK;
-    FIRN_TRY(check_valid(cursor, err));
+    FIRN_TRY_RETURN(check_valid(cursor, err));
     if (cursor->at + 1 < cursor->block.count) {
         cursor->at++;
     } else {
-        FIRN_TRY(enter_forwards(cursor, cursor->block.number + 1, err));
+        FIRN_TRY_RETURN(enter_forwards(cursor, cursor->block.number + 1, err));
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 int
 firn_alxsv1_cursor_prev(struct firn_alxsv1_cursor *cursor, firn_error *err)
 {
-    int rc = FIRN_OK;
-    FIRN_TRY(check_valid(cursor, err));
+    FIRN_TRY_RETURN(check_valid(cursor, err));
     if (cursor->at > 0) {
         cursor->at--;
     } else {
-        FIRN_TRY(enter_backwards(cursor, cursor->block.number, err));
+        FIRN_TRY_RETURN(enter_backwards(cursor, cursor->block.number, err));
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* ---- reporting each damaged part ----

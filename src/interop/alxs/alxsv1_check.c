@@ -170,16 +170,14 @@ pass(struct scan *scan, uint64_t to, firn_error *err)
 static int
 look_at(struct scan *scan, uint64_t offset, size_t size, const uint8_t **out, firn_error *err)
 {
-    int rc = FIRN_OK;
     if (offset + size > window_end(scan)) {
-        FIRN_TRY(pass(scan, offset, err));
+        FIRN_TRY_RETURN(pass(scan, offset, err));
         DCHECK(scan->crc_end == offset); /* (I2) */
-        FIRN_TRY(fill(scan, err));
+        FIRN_TRY_RETURN(fill(scan, err));
     }
     CHECK(offset >= scan->window_offset && offset + size <= window_end(scan)); /* (I3) */
     *out = scan->window + (offset - scan->window_offset);
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* ---- records ---- */
@@ -188,22 +186,20 @@ out:
 static int
 read_key(struct scan *scan, uint64_t offset, size_t size, firn_error *err)
 {
-    int rc = FIRN_OK;
     firn_buf_clear(&scan->key);
     if (firn_buf_reserve(&scan->key, size) != FIRN_OK) {
-        FIRN_TRY(firn_error_no_memory(err, "a key of a table"));
+        FIRN_TRY_RETURN(firn_error_no_memory(err, "a key of a table"));
     }
     for (size_t done = 0; done < size;) {
         const uint8_t *bytes;
         size_t part = size - done < WINDOW_SIZE ? size - done : WINDOW_SIZE;
-        FIRN_TRY(look_at(scan, offset + done, part, &bytes, err));
+        FIRN_TRY_RETURN(look_at(scan, offset + done, part, &bytes, err));
         if (firn_buf_append(&scan->key, bytes, part) != FIRN_OK) {
-            FIRN_TRY(firn_error_no_memory(err, "a key of a table"));
+            FIRN_TRY_RETURN(firn_error_no_memory(err, "a key of a table"));
         }
         done += part;
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* Reads the sizes of the record at scan->next, and checks that it ends before the footer. */
@@ -211,35 +207,33 @@ static int
 read_head(struct scan *scan, uint32_t *out_key_size, uint32_t *out_value_size, uint64_t *out_size,
           firn_error *err)
 {
-    int rc = FIRN_OK;
     const uint8_t *head;
     uint64_t left = scan->end - scan->next;
     if (left < FIRN_ALXSV1_RECORD_HEAD_SIZE) {
-        FIRN_TRY(firn_error_set(err, FIRN_CORRUPT,
-                                "'%s' has %" PRIu64 " bytes at offset %" PRIu64
-                                " between its last record and its footer",
-                                firn_os_file_path(scan->file), left, scan->next));
+        FIRN_TRY_RETURN(firn_error_set(err, FIRN_CORRUPT,
+                                       "'%s' has %" PRIu64 " bytes at offset %" PRIu64
+                                       " between its last record and its footer",
+                                       firn_os_file_path(scan->file), left, scan->next));
     }
-    FIRN_TRY(look_at(scan, scan->next, FIRN_ALXSV1_RECORD_HEAD_SIZE, &head, err));
+    FIRN_TRY_RETURN(look_at(scan, scan->next, FIRN_ALXSV1_RECORD_HEAD_SIZE, &head, err));
     *out_key_size = firn_load_le32(head);
     *out_value_size = firn_load_le32(head + 4);
     *out_size = firn_alxsv1_format_record_size(head);
     if (*out_size > left) {
-        FIRN_TRY(firn_error_set(
+        FIRN_TRY_RETURN(firn_error_set(
             err, FIRN_CORRUPT,
             "the record at offset %" PRIu64 " of '%s' claims a key of %" PRIu32
             " bytes and a value of %" PRIu32 ", where the footer follows after %" PRIu64,
             scan->next, firn_os_file_path(scan->file), *out_key_size, *out_value_size, left));
     }
     if (*out_key_size > scan->key_size_max) {
-        FIRN_TRY(firn_error_set(err, FIRN_LIMIT,
-                                "the record at offset %" PRIu64 " of '%s' has a key of %" PRIu32
-                                " bytes, and at most %" PRIu64 " are accepted",
-                                scan->next, firn_os_file_path(scan->file), *out_key_size,
-                                scan->key_size_max));
+        FIRN_TRY_RETURN(firn_error_set(
+            err, FIRN_LIMIT,
+            "the record at offset %" PRIu64 " of '%s' has a key of %" PRIu32
+            " bytes, and at most %" PRIu64 " are accepted",
+            scan->next, firn_os_file_path(scan->file), *out_key_size, scan->key_size_max));
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* The next record. After the last one, which ends where the footer begins, *out_end is true
@@ -280,73 +274,68 @@ static int
 check_header(struct firn_os_file *file, struct firn_alxsv1_sink *sink, uint64_t *out_count,
              firn_error *err)
 {
-    int rc = FIRN_OK;
     uint8_t bytes[FIRN_ALXSV1_HEADER_SIZE];
     const char *path = firn_os_file_path(file);
-    FIRN_TRY(firn_os_file_read_exact(file, 0, bytes, sizeof bytes, err));
+    FIRN_TRY_RETURN(firn_os_file_read_exact(file, 0, bytes, sizeof bytes, err));
     uint16_t version = firn_load_le16(bytes + 4);
     *out_count = firn_load_le64(bytes + 8);
     if (memcmp(bytes, firn_alxsv1_format_magic, sizeof firn_alxsv1_format_magic) != 0) {
-        FIRN_TRY(
+        FIRN_TRY_RETURN(
             damaged(sink, err, "'%s' is not an ALXS table: it does not begin with ALXS", path));
     } else if (version > FIRN_ALXSV1_VERSION) {
-        FIRN_TRY(firn_error_set(err, FIRN_NEWER, "'%s' is an ALXS table of version %u, not %d",
-                                path, version, FIRN_ALXSV1_VERSION));
+        FIRN_TRY_RETURN(firn_error_set(err, FIRN_NEWER,
+                                       "'%s' is an ALXS table of version %u, not %d", path, version,
+                                       FIRN_ALXSV1_VERSION));
     }
     if (version < FIRN_ALXSV1_VERSION) {
-        FIRN_TRY(
+        FIRN_TRY_RETURN(
             damaged(sink, err, "'%s' claims to be an ALXS table of version %u", path, version));
     }
     if (firn_load_le16(bytes + 6) != 0) {
-        FIRN_TRY(damaged(sink, err, "'%s' has %04x at offset 6, where zeros belong", path,
-                         firn_load_le16(bytes + 6)));
+        FIRN_TRY_RETURN(damaged(sink, err, "'%s' has %04x at offset 6, where zeros belong", path,
+                                firn_load_le16(bytes + 6)));
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 static int
 check_footer(struct firn_os_file *file, uint64_t offset, struct firn_alxsv1_sink *sink,
              struct ends *out, firn_error *err)
 {
-    int rc = FIRN_OK;
     uint8_t bytes[FIRN_ALXSV1_FOOTER_SIZE];
     const char *path = firn_os_file_path(file);
-    FIRN_TRY(firn_os_file_read_exact(file, offset, bytes, sizeof bytes, err));
+    FIRN_TRY_RETURN(firn_os_file_read_exact(file, offset, bytes, sizeof bytes, err));
     out->count = firn_load_le64(bytes + 4);
     out->crc = firn_load_le32(bytes + 12);
     if (memcmp(bytes, firn_alxsv1_format_end_magic, sizeof firn_alxsv1_format_end_magic) != 0) {
-        FIRN_TRY(damaged(sink, err,
-                         "'%s' has no footer at offset %" PRIu64
-                         ": it was not finished, or cut, or something was added",
-                         path, offset));
+        FIRN_TRY_RETURN(damaged(sink, err,
+                                "'%s' has no footer at offset %" PRIu64
+                                ": it was not finished, or cut, or something was added",
+                                path, offset));
     }
     uint64_t room = (offset - FIRN_ALXSV1_HEADER_SIZE) / FIRN_ALXSV1_RECORD_HEAD_SIZE;
     if (out->count > room) {
-        FIRN_TRY(damaged(sink, err,
-                         "the footer of '%s' claims %" PRIu64 " records, where at most %" PRIu64
-                         " have room",
-                         path, out->count, room));
+        FIRN_TRY_RETURN(damaged(sink, err,
+                                "the footer of '%s' claims %" PRIu64
+                                " records, where at most %" PRIu64 " have room",
+                                path, out->count, room));
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 static int
 check_ends(struct firn_os_file *file, uint64_t file_size, struct firn_alxsv1_sink *sink,
            struct ends *out, firn_error *err)
 {
-    int rc = FIRN_OK;
     uint64_t header_count;
-    FIRN_TRY(check_header(file, sink, &header_count, err));
-    FIRN_TRY(check_footer(file, file_size - FIRN_ALXSV1_FOOTER_SIZE, sink, out, err));
+    FIRN_TRY_RETURN(check_header(file, sink, &header_count, err));
+    FIRN_TRY_RETURN(check_footer(file, file_size - FIRN_ALXSV1_FOOTER_SIZE, sink, out, err));
     if (header_count != out->count) {
-        FIRN_TRY(damaged(sink, err,
-                         "the header of '%s' says %" PRIu64 " records, its footer %" PRIu64,
-                         firn_os_file_path(file), header_count, out->count));
+        FIRN_TRY_RETURN(damaged(sink, err,
+                                "the header of '%s' says %" PRIu64 " records, its footer %" PRIu64,
+                                firn_os_file_path(file), header_count, out->count));
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* ---- records ---- */
@@ -363,21 +352,20 @@ struct walk {
 static int
 check_record(struct walk *walk, const struct firn_alxsv1_record *record, firn_error *err)
 {
-    int rc = FIRN_OK;
     firn_alxs_info *info = walk->info;
     const char *path = firn_os_file_path(walk->scan.file);
     if (record->order < 0) {
-        FIRN_TRY(damaged(walk->sink, err,
-                         "the record at offset %" PRIu64
-                         " of '%s' has a smaller key than the one before",
-                         record->offset, path));
+        FIRN_TRY_RETURN(damaged(walk->sink, err,
+                                "the record at offset %" PRIu64
+                                " of '%s' has a smaller key than the one before",
+                                record->offset, path));
     }
     if (walk->index != NULL && record->value_size > walk->options->value_size_max) {
-        FIRN_TRY(firn_error_set(err, FIRN_LIMIT,
-                                "the record at offset %" PRIu64 " of '%s' has a value of %" PRIu32
-                                " bytes, and at most %" PRIu64 " are accepted",
-                                record->offset, path, record->value_size,
-                                walk->options->value_size_max));
+        FIRN_TRY_RETURN(firn_error_set(
+            err, FIRN_LIMIT,
+            "the record at offset %" PRIu64 " of '%s' has a value of %" PRIu32
+            " bytes, and at most %" PRIu64 " are accepted",
+            record->offset, path, record->value_size, walk->options->value_size_max));
     }
     info->count++;
     info->equal_count += record->order == 0 ? 1 : 0;
@@ -388,10 +376,9 @@ check_record(struct walk *walk, const struct firn_alxsv1_record *record, firn_er
         info->value_size_max = record->value_size;
     }
     if (walk->index != NULL) {
-        FIRN_TRY(firn_alxsv1_index_add(walk->index, record, err));
+        FIRN_TRY_RETURN(firn_alxsv1_index_add(walk->index, record, err));
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 static int

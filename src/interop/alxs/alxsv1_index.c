@@ -107,7 +107,6 @@ int
 firn_alxsv1_index_add(struct firn_alxsv1_index *index, const struct firn_alxsv1_record *record,
                       firn_error *err)
 {
-    int rc = FIRN_OK;
     if (!begins_block(index, record)) {
         return FIRN_OK;
     }
@@ -118,7 +117,7 @@ firn_alxsv1_index_add(struct firn_alxsv1_index *index, const struct firn_alxsv1_
         }
     }
     if (index->count == index->capacity) {
-        FIRN_TRY(grow(index, err));
+        FIRN_TRY_RETURN(grow(index, err));
     }
     CHECK(index->count < index->capacity);
     struct firn_alxsv1_index_entry *entry = &index->entries[index->count++];
@@ -127,8 +126,7 @@ firn_alxsv1_index_add(struct firn_alxsv1_index *index, const struct firn_alxsv1_
     entry->key_size = (uint32_t)record->key.size;
     entry->key_crc = firn_crc32(0, record->key.data, record->key.size);
     put_head(entry->head, record->key);
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* ---- searching ---- */
@@ -138,15 +136,14 @@ static int
 compare_in_file(const struct firn_alxsv1_index_entry *entry, struct firn_os_file *file,
                 firn_slice key, int *out_order, firn_error *err)
 {
-    int rc = FIRN_OK;
     int order = 0;
     uint32_t crc = 0;
     uint8_t piece[KEY_PIECE_SIZE];
     for (size_t done = 0; done < entry->key_size;) {
         size_t left = entry->key_size - done;
         size_t size = left < sizeof piece ? left : sizeof piece;
-        FIRN_TRY(firn_os_file_read_exact(file, entry->offset + FIRN_ALXSV1_RECORD_HEAD_SIZE + done,
-                                         piece, size, err));
+        FIRN_TRY_RETURN(firn_os_file_read_exact(
+            file, entry->offset + FIRN_ALXSV1_RECORD_HEAD_SIZE + done, piece, size, err));
         crc = firn_crc32(crc, piece, size);
         if (order == 0 && done < key.size) {
             size_t common = key.size - done < size ? key.size - done : size;
@@ -155,7 +152,7 @@ compare_in_file(const struct firn_alxsv1_index_entry *entry, struct firn_os_file
         done += size;
     }
     if (crc != entry->key_crc) {
-        FIRN_TRY(firn_error_set(
+        FIRN_TRY_RETURN(firn_error_set(
             err, FIRN_CORRUPT,
             "the key at offset %" PRIu64 " of '%s' is not what it was when the table was opened",
             entry->offset + FIRN_ALXSV1_RECORD_HEAD_SIZE, firn_os_file_path(file)));
@@ -164,8 +161,7 @@ compare_in_file(const struct firn_alxsv1_index_entry *entry, struct firn_os_file
         order = (entry->key_size > key.size) - (entry->key_size < key.size);
     }
     *out_order = order;
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 static int

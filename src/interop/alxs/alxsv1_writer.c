@@ -160,19 +160,17 @@ flush(struct firn_alxsv1_writer *writer, firn_error *err)
 static int
 put(struct firn_alxsv1_writer *writer, firn_slice bytes, firn_error *err)
 {
-    int rc = FIRN_OK;
     DCHECK(writer->buffer.size <= BUFFER_SIZE && writer->buffer.capacity >= BUFFER_SIZE);
     if (bytes.size > BUFFER_SIZE - writer->buffer.size) {
-        FIRN_TRY(flush(writer, err));
+        FIRN_TRY_RETURN(flush(writer, err));
     }
     if (bytes.size > BUFFER_SIZE) {
         DCHECK(writer->buffer.size == 0); /* else the records would change places */
-        FIRN_TRY(write_records(writer, bytes, err));
+        FIRN_TRY_RETURN(write_records(writer, bytes, err));
     } else if (bytes.size > 0) {
-        FIRN_TRY(firn_buf_append_slice(&writer->buffer, bytes));
+        FIRN_TRY_RETURN(firn_buf_append_slice(&writer->buffer, bytes));
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* ---- records ---- */
@@ -209,26 +207,24 @@ int
 firn_alxsv1_writer_append(struct firn_alxsv1_writer *writer, firn_slice key, firn_slice value,
                           firn_error *err)
 {
-    int rc = FIRN_OK;
     uint8_t head[FIRN_ALXSV1_RECORD_HEAD_SIZE];
-    FIRN_TRY(check_open(writer, err));
-    FIRN_TRY(check_record(writer, key, value, err));
+    FIRN_TRY_RETURN(check_open(writer, err));
+    FIRN_TRY_RETURN(check_record(writer, key, value, err));
     if (key.size > writer->last_key.capacity &&
         firn_buf_reserve(&writer->last_key, key.size - writer->last_key.size) != FIRN_OK) {
-        FIRN_TRY(firn_error_no_memory(err, "a key of a table"));
+        FIRN_TRY_RETURN(firn_error_no_memory(err, "a key of a table"));
     }
     CHECK(key.size <= UINT32_MAX && value.size <= UINT32_MAX);
     firn_alxsv1_format_put_record_head(head, (uint32_t)key.size, (uint32_t)value.size);
-    FIRN_TRY(put(writer, firn_bytes(head, sizeof head), err));
-    FIRN_TRY(put(writer, key, err));
-    FIRN_TRY(put(writer, value, err));
+    FIRN_TRY_RETURN(put(writer, firn_bytes(head, sizeof head), err));
+    FIRN_TRY_RETURN(put(writer, key, err));
+    FIRN_TRY_RETURN(put(writer, value, err));
     firn_buf_clear(&writer->last_key);
     if (key.size > 0) {
-        FIRN_TRY(firn_buf_append_slice(&writer->last_key, key));
+        FIRN_TRY_RETURN(firn_buf_append_slice(&writer->last_key, key));
     }
     writer->count++;
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* ---- the end ---- */

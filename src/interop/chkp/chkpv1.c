@@ -39,17 +39,15 @@
 static int
 open_dat(struct firn_chkpv1 *pack, struct firn_os_dir *dir, uint32_t *out_count, firn_error *err)
 {
-    int rc = FIRN_OK;
     struct firn_chkpv1_format_file_name file_name = firn_chkpv1_format_dat_name(pack->name);
-    FIRN_TRY(firn_os_file_open(dir, file_name.text, FIRN_OS_READ, 0, &pack->dat, err));
-    FIRN_TRY(firn_os_file_stat(pack->dat, &pack->identity.dat, err));
+    FIRN_TRY_RETURN(firn_os_file_open(dir, file_name.text, FIRN_OS_READ, 0, &pack->dat, err));
+    FIRN_TRY_RETURN(firn_os_file_stat(pack->dat, &pack->identity.dat, err));
     struct firn_chkpv1_scan scan;
-    FIRN_TRY(firn_chkpv1_scan_init(&scan, pack->dat, err));
+    FIRN_TRY_RETURN(firn_chkpv1_scan_init(&scan, pack->dat, err));
     pack->dat_size = scan.file_size;
     *out_count = scan.count;
     firn_chkpv1_scan_deinit(&scan);
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 static int
@@ -130,7 +128,6 @@ int
 firn_chkpv1_check_entry(struct firn_os_file *dat, uint64_t dat_size,
                         const struct firn_chkpv1_entry *entry, firn_error *err)
 {
-    int rc = FIRN_OK;
     char hex[FIRN_HASH_HEX_SIZE];
     firn_hex_encode(entry->hash.bytes, sizeof entry->hash.bytes, hex);
     bool is_inside = entry->offset >= FIRN_CHKPV1_HEADER_SIZE &&
@@ -138,55 +135,52 @@ firn_chkpv1_check_entry(struct firn_os_file *dat, uint64_t dat_size,
                      firn_range_inside(entry->offset + FIRN_CHKPV1_ENTRY_HEAD_SIZE,
                                        entry->stored_size, dat_size);
     if (!is_inside) {
-        FIRN_TRY(firn_error_set(err, FIRN_CORRUPT,
-                                "the index has object %s at offset %" PRIu64 " with %" PRIu64
-                                " stored bytes, outside the %" PRIu64 " bytes of '%s'",
-                                hex, entry->offset, entry->stored_size, dat_size,
-                                firn_os_file_path(dat)));
+        FIRN_TRY_RETURN(firn_error_set(err, FIRN_CORRUPT,
+                                       "the index has object %s at offset %" PRIu64 " with %" PRIu64
+                                       " stored bytes, outside the %" PRIu64 " bytes of '%s'",
+                                       hex, entry->offset, entry->stored_size, dat_size,
+                                       firn_os_file_path(dat)));
     }
     uint8_t bytes[FIRN_CHKPV1_ENTRY_HEAD_SIZE];
     struct firn_chkpv1_entry found;
-    FIRN_TRY(firn_os_file_read_exact(dat, entry->offset, bytes, sizeof bytes, err));
+    FIRN_TRY_RETURN(firn_os_file_read_exact(dat, entry->offset, bytes, sizeof bytes, err));
     firn_chkpv1_format_get_entry_head(bytes, &found);
     if (!firn_hash_equal(&found.hash, &entry->hash) || found.stored_size != entry->stored_size) {
-        FIRN_TRY(firn_error_set(err, FIRN_CORRUPT,
-                                "'%s' does not have object %s with %" PRIu64
-                                " stored bytes at offset %" PRIu64 ", where its index has it",
-                                firn_os_file_path(dat), hex, entry->stored_size, entry->offset));
+        FIRN_TRY_RETURN(
+            firn_error_set(err, FIRN_CORRUPT,
+                           "'%s' does not have object %s with %" PRIu64
+                           " stored bytes at offset %" PRIu64 ", where its index has it",
+                           firn_os_file_path(dat), hex, entry->stored_size, entry->offset));
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 static int
 find(struct firn_chkpv1 *pack, const firn_hash *hash, bool *out_found,
      struct firn_chkpv1_entry *out, firn_error *err)
 {
-    int rc = FIRN_OK;
-    FIRN_TRY(firn_chkpv1_index_find(&pack->index, hash, out_found, out, err));
-    FIRN_TRY(*out_found ? firn_chkpv1_check_entry(pack->dat, pack->dat_size, out, err)
-                        : firn_chkpv1_check_index(pack, err));
+    FIRN_TRY_RETURN(firn_chkpv1_index_find(&pack->index, hash, out_found, out, err));
+    FIRN_TRY_RETURN(*out_found ? firn_chkpv1_check_entry(pack->dat, pack->dat_size, out, err)
+                               : firn_chkpv1_check_index(pack, err));
     DCHECK(!*out_found || firn_hash_equal(&out->hash, hash)); /* (I1) */
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 int
 firn_chkpv1_locate(struct firn_chkpv1 *pack, const firn_hash *hash, struct firn_chkpv1_entry *out,
                    firn_error *err)
 {
-    int rc = FIRN_OK;
     bool is_found;
     struct firn_chkpv1_entry entry;
-    FIRN_TRY(find(pack, hash, &is_found, &entry, err));
+    FIRN_TRY_RETURN(find(pack, hash, &is_found, &entry, err));
     if (!is_found) {
         char hex[FIRN_HASH_HEX_SIZE];
         firn_hex_encode(hash->bytes, sizeof hash->bytes, hex);
-        FIRN_TRY(firn_error_set(err, FIRN_NOT_FOUND, "pack %s has no object %s", pack->name, hex));
+        FIRN_TRY_RETURN(
+            firn_error_set(err, FIRN_NOT_FOUND, "pack %s has no object %s", pack->name, hex));
     }
     *out = entry;
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 int
@@ -206,13 +200,10 @@ firn_chkpv1_stream(struct firn_chkpv1 *pack, const firn_hash *hash,
                    int (*sink)(void *ctx, firn_slice data, firn_error *err), void *ctx,
                    firn_error *err)
 {
-    int rc = FIRN_OK;
     struct firn_chkpv1_entry entry;
-    FIRN_TRY(firn_chkpv1_locate(pack, hash, &entry, err));
-    FIRN_TRY(firn_chkpv1_object_stream(pack->dat, &entry, pack->options.object_size_max, sink, ctx,
-                                       err));
-out:
-    return rc;
+    FIRN_TRY_RETURN(firn_chkpv1_locate(pack, hash, &entry, err));
+    return firn_chkpv1_object_stream(pack->dat, &entry, pack->options.object_size_max, sink, ctx,
+                                     err);
 }
 
 static int

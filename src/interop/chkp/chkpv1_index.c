@@ -79,11 +79,10 @@ firn_chkpv1_index_sort(struct firn_chkpv1_entry *entries, size_t count)
 static int
 collect(struct firn_chkpv1_scan *scan, struct firn_chkpv1_entry *entries, firn_error *err)
 {
-    int rc = FIRN_OK;
     for (size_t i = 0;; i++) {
         struct firn_chkpv1_entry entry;
         bool is_end;
-        FIRN_TRY(firn_chkpv1_scan_next(scan, &entry, &is_end, err));
+        FIRN_TRY_RETURN(firn_chkpv1_scan_next(scan, &entry, &is_end, err));
         if (is_end) {
             break;
         }
@@ -91,8 +90,7 @@ collect(struct firn_chkpv1_scan *scan, struct firn_chkpv1_entry *entries, firn_e
         entries[i] = entry;
     }
     DCHECK(scan->seen == scan->count);
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 int
@@ -169,7 +167,6 @@ int
 firn_chkpv1_index_find(const struct firn_chkpv1_index *index, const firn_hash *hash,
                        bool *out_found, struct firn_chkpv1_entry *out, firn_error *err)
 {
-    int rc = FIRN_OK;
     *out_found = false;
     /* Everything before `low` is smaller; the entry at `high`, if there is one, is not. */
     uint64_t low = 0;
@@ -177,7 +174,7 @@ firn_chkpv1_index_find(const struct firn_chkpv1_index *index, const firn_hash *h
     while (high - low > SEARCH_BLOCK) {
         uint64_t middle = low + (high - low) / 2;
         struct firn_chkpv1_entry entry;
-        FIRN_TRY(firn_chkpv1_index_get(index, middle, 1, &entry, err));
+        FIRN_TRY_RETURN(firn_chkpv1_index_get(index, middle, 1, &entry, err));
         if (firn_chkpv1_format_compare_hash(&entry.hash, hash) < 0) {
             low = middle + 1;
         } else {
@@ -187,15 +184,14 @@ firn_chkpv1_index_find(const struct firn_chkpv1_index *index, const firn_hash *h
     struct firn_chkpv1_entry block[SEARCH_BLOCK + 1];
     size_t count = (size_t)(high - low) + (high < index->count ? 1 : 0);
     CHECK(count <= SEARCH_BLOCK + 1);
-    FIRN_TRY(firn_chkpv1_index_get(index, low, count, block, err));
+    FIRN_TRY_RETURN(firn_chkpv1_index_get(index, low, count, block, err));
     for (size_t i = 0; i < count && !*out_found; i++) {
         if (firn_hash_equal(&block[i].hash, hash)) {
             *out_found = true;
             *out = block[i];
         }
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 static int
@@ -308,26 +304,24 @@ out:
 static int
 sum_index(const struct firn_chkpv1_index *index, struct sum *out, firn_error *err)
 {
-    int rc = FIRN_OK;
     struct firn_chkpv1_entry entries[CHECK_CHUNK];
     firn_hash last = {{0}};
     for (uint64_t first = 0; first < index->count; first += CHECK_CHUNK) {
         uint64_t left = index->count - first;
         size_t count = left < CHECK_CHUNK ? (size_t)left : CHECK_CHUNK;
-        FIRN_TRY(firn_chkpv1_index_get(index, first, count, entries, err));
+        FIRN_TRY_RETURN(firn_chkpv1_index_get(index, first, count, entries, err));
         for (size_t i = 0; i < count; i++) {
             if (firn_chkpv1_format_compare_hash(&entries[i].hash, &last) < 0) {
-                FIRN_TRY(firn_error_set(err, FIRN_CORRUPT,
-                                        "'%s' is not sorted: entry %" PRIu64
-                                        " is smaller than the one before",
-                                        firn_os_file_path(index->file), first + i));
+                FIRN_TRY_RETURN(firn_error_set(err, FIRN_CORRUPT,
+                                               "'%s' is not sorted: entry %" PRIu64
+                                               " is smaller than the one before",
+                                               firn_os_file_path(index->file), first + i));
             }
             last = entries[i].hash;
             add_entry(out, &entries[i]);
         }
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* Names an entry of the .idx that is not in the .dat. There need not be one: some entries may be
@@ -339,36 +333,32 @@ name_difference(const struct firn_chkpv1_index *index, struct firn_os_file *dat,
     int rc = FIRN_OK;
     for (uint64_t i = 0; i < index->count; i++) {
         struct firn_chkpv1_entry entry;
-        FIRN_TRY(firn_chkpv1_index_get(index, i, 1, &entry, err));
+        FIRN_TRY_RETURN(firn_chkpv1_index_get(index, i, 1, &entry, err));
         rc = firn_chkpv1_check_entry(dat, dat_size, &entry, err);
         if (rc != FIRN_OK) {
             (void)firn_error_prefix(err, "entry %" PRIu64 " of '%s'", i,
                                     firn_os_file_path(index->file));
-            goto out;
+            return rc;
         }
     }
-    rc = firn_error_set(err, FIRN_CORRUPT, "'%s' does not list the entries of '%s'",
-                        firn_os_file_path(index->file), firn_os_file_path(dat));
-out:
-    return rc;
+    return firn_error_set(err, FIRN_CORRUPT, "'%s' does not list the entries of '%s'",
+                          firn_os_file_path(index->file), firn_os_file_path(dat));
 }
 
 int
 firn_chkpv1_index_check(const struct firn_chkpv1_index *index, struct firn_os_file *dat,
                         firn_error *err)
 {
-    int rc = FIRN_OK;
     DCHECK(index->file != NULL); /* one that was made from the .dat lists its entries */
     struct sum of_index = {{0}};
     struct sum of_dat = {{0}};
     uint32_t count;
     struct firn_os_stat status;
-    FIRN_TRY(sum_index(index, &of_index, err));
-    FIRN_TRY(sum_dat(dat, &count, &of_dat, err));
-    FIRN_TRY(firn_os_file_stat(dat, &status, err));
+    FIRN_TRY_RETURN(sum_index(index, &of_index, err));
+    FIRN_TRY_RETURN(sum_dat(dat, &count, &of_dat, err));
+    FIRN_TRY_RETURN(firn_os_file_stat(dat, &status, err));
     if (count != index->count || memcmp(&of_index, &of_dat, sizeof of_dat) != 0) {
-        FIRN_TRY(name_difference(index, dat, status.size_bytes, err));
+        FIRN_TRY_RETURN(name_difference(index, dat, status.size_bytes, err));
     }
-out:
-    return rc;
+    return FIRN_OK;
 }

@@ -62,22 +62,19 @@ feed_stored(struct firn_compress_stream *stream, struct receiver *receiver,
             struct firn_os_file *file, const struct firn_chkpv1_entry *entry, uint8_t *piece,
             firn_error *err)
 {
-    int rc = FIRN_OK;
     uint64_t offset = entry->offset + FIRN_CHKPV1_ENTRY_HEAD_SIZE;
     uint64_t left = entry->stored_size;
     DCHECK(entry->offset >= FIRN_CHKPV1_HEADER_SIZE); /* it was checked */
     while (left > 0) {
         size_t size = left < PIECE_SIZE ? (size_t)left : PIECE_SIZE;
-        FIRN_TRY(firn_os_file_read_exact(file, offset, piece, size, err));
-        FIRN_TRY(
+        FIRN_TRY_RETURN(firn_os_file_read_exact(file, offset, piece, size, err));
+        FIRN_TRY_RETURN(
             firn_compress_stream_feed(stream, firn_bytes(piece, size), receive, receiver, err));
         offset += size;
         left -= size;
     }
-    FIRN_TRY(firn_compress_stream_finish(stream, err));
-    FIRN_TRY(compare_hash(receiver, &entry->hash, err));
-out:
-    return rc;
+    FIRN_TRY_RETURN(firn_compress_stream_finish(stream, err));
+    return compare_hash(receiver, &entry->hash, err);
 }
 
 int

@@ -59,23 +59,21 @@ check_header(const struct firn_chkpv1_scan *scan, const uint8_t header[FIRN_CHKP
 int
 firn_chkpv1_scan_init(struct firn_chkpv1_scan *scan, struct firn_os_file *file, firn_error *err)
 {
-    int rc = FIRN_OK;
     *scan = (struct firn_chkpv1_scan){.file = file, .next = FIRN_CHKPV1_HEADER_SIZE};
     struct firn_os_stat status;
-    FIRN_TRY(firn_os_file_stat(file, &status, err));
+    FIRN_TRY_RETURN(firn_os_file_stat(file, &status, err));
     scan->file_size = status.size_bytes;
     if (scan->file_size < FIRN_CHKPV1_HEADER_SIZE) {
-        FIRN_TRY(firn_error_set(err, FIRN_CORRUPT,
-                                "'%s' has %" PRIu64 " bytes, fewer than the header of a CHKP pack",
-                                firn_os_file_path(file), scan->file_size));
+        FIRN_TRY_RETURN(firn_error_set(
+            err, FIRN_CORRUPT, "'%s' has %" PRIu64 " bytes, fewer than the header of a CHKP pack",
+            firn_os_file_path(file), scan->file_size));
     }
     uint8_t header[FIRN_CHKPV1_HEADER_SIZE];
-    FIRN_TRY(firn_os_file_read_exact(file, 0, header, sizeof header, err));
-    FIRN_TRY(check_header(scan, header, err));
+    FIRN_TRY_RETURN(firn_os_file_read_exact(file, 0, header, sizeof header, err));
+    FIRN_TRY_RETURN(check_header(scan, header, err));
     scan->count = firn_load_le32(header + 8);
     DCHECK(scan->count > 0 && scan->seen == 0);
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 void
@@ -148,26 +146,25 @@ firn_chkpv1_scan_next(struct firn_chkpv1_scan *scan, struct firn_chkpv1_entry *o
     if (*out_end) {
         return check_end(scan, err);
     }
-    int rc = FIRN_OK;
     if (!firn_range_inside(scan->next, FIRN_CHKPV1_ENTRY_HEAD_SIZE, scan->file_size)) {
-        FIRN_TRY(firn_error_set(err, FIRN_CORRUPT,
-                                "'%s' has %" PRIu64 " bytes: it ends inside entry %" PRIu32
-                                " of %" PRIu32 " at offset %" PRIu64,
-                                firn_os_file_path(scan->file), scan->file_size, scan->seen + 1,
-                                scan->count, scan->next));
+        FIRN_TRY_RETURN(firn_error_set(err, FIRN_CORRUPT,
+                                       "'%s' has %" PRIu64 " bytes: it ends inside entry %" PRIu32
+                                       " of %" PRIu32 " at offset %" PRIu64,
+                                       firn_os_file_path(scan->file), scan->file_size,
+                                       scan->seen + 1, scan->count, scan->next));
     }
-    FIRN_TRY(read_head(scan, out, err));
+    FIRN_TRY_RETURN(read_head(scan, out, err));
     uint64_t frame_offset = scan->next + FIRN_CHKPV1_ENTRY_HEAD_SIZE;
     if (!firn_range_inside(frame_offset, out->stored_size, scan->file_size)) {
-        FIRN_TRY(firn_error_set(err, FIRN_CORRUPT,
-                                "'%s' has %" PRIu64 " bytes, but entry %" PRIu32 " of %" PRIu32
-                                " at offset %" PRIu64 " says that it stores %" PRIu64,
-                                firn_os_file_path(scan->file), scan->file_size, scan->seen + 1,
-                                scan->count, scan->next, out->stored_size));
+        FIRN_TRY_RETURN(firn_error_set(err, FIRN_CORRUPT,
+                                       "'%s' has %" PRIu64 " bytes, but entry %" PRIu32
+                                       " of %" PRIu32 " at offset %" PRIu64
+                                       " says that it stores %" PRIu64,
+                                       firn_os_file_path(scan->file), scan->file_size,
+                                       scan->seen + 1, scan->count, scan->next, out->stored_size));
     }
     scan->next = frame_offset + out->stored_size;
     scan->seen++;
     DCHECK(scan->next <= scan->file_size && scan->seen <= scan->count); /* (I1) */
-out:
-    return rc;
+    return FIRN_OK;
 }

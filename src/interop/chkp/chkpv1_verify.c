@@ -207,20 +207,18 @@ int
 firn_chkpv1_verify(struct firn_chkpv1 *pack, void (*on_damage)(void *ctx, const char *text),
                    void *ctx, const struct firn_step *step, firn_error *err)
 {
-    int rc = FIRN_OK;
     struct findings findings = {.on_damage = on_damage, .ctx = ctx, .step = step, .code = FIRN_OK};
     uint64_t lost_at;
-    FIRN_TRY(check_objects_in_order(pack, &findings, &lost_at, err));
+    FIRN_TRY_RETURN(check_objects_in_order(pack, &findings, &lost_at, err));
     if (lost_at < pack->dat_size) {
-        FIRN_TRY(check_objects_by_index(pack, &findings, lost_at, err));
+        FIRN_TRY_RETURN(check_objects_by_index(pack, &findings, lost_at, err));
     } else {
-        FIRN_TRY(check_index(pack, &findings, err));
+        FIRN_TRY_RETURN(check_index(pack, &findings, err));
     }
-    FIRN_TRY(check_name(pack, &findings, err));
+    FIRN_TRY_RETURN(check_name(pack, &findings, err));
     if (findings.code != FIRN_OK) {
         DCHECK(findings.code == FIRN_CORRUPT || findings.code == FIRN_LIMIT);
-        FIRN_TRY(firn_error_set(err, findings.code, "%s", findings.first.text));
+        FIRN_TRY_RETURN(firn_error_set(err, findings.code, "%s", findings.first.text));
     }
-out:
-    return rc;
+    return FIRN_OK;
 }

@@ -538,12 +538,9 @@ int
 firn_chkpv1_writer_add_frame(struct firn_chkpv1_writer *writer, const firn_hash *hash,
                              firn_slice frame, bool *out_is_new, firn_error *err)
 {
-    int rc = FIRN_OK;
-    FIRN_TRY(check_open(writer, err));
-    FIRN_TRY(firn_chkpv1_object_check_frame(frame, hash, err));
-    FIRN_TRY(firn_chkpv1_writer_add_trusted_frame(writer, hash, frame, out_is_new, err));
-out:
-    return rc;
+    FIRN_TRY_RETURN(check_open(writer, err));
+    FIRN_TRY_RETURN(firn_chkpv1_object_check_frame(frame, hash, err));
+    return firn_chkpv1_writer_add_trusted_frame(writer, hash, frame, out_is_new, err);
 }
 
 /* ---- the end ---- */
@@ -552,21 +549,19 @@ out:
 static int
 complete_dat(struct firn_chkpv1_writer *writer, char out_name[FIRN_CHKP_NAME_SIZE], firn_error *err)
 {
-    int rc = FIRN_OK;
     uint8_t header[FIRN_CHKPV1_HEADER_SIZE];
     firn_chkpv1_format_put_header(header, (uint32_t)writer->entries.count);
-    FIRN_TRY(flush_tail(writer, err));
+    FIRN_TRY_RETURN(flush_tail(writer, err));
     DCHECK(writer->tail.size == 0 && writer->file_end >= writer->tail_offset); /* (I2) */
-    FIRN_TRY(firn_os_file_write(writer->temp.file, 0, header, sizeof header, err));
+    FIRN_TRY_RETURN(firn_os_file_write(writer->temp.file, 0, header, sizeof header, err));
     if (writer->file_end > writer->tail_offset) {
-        FIRN_TRY(firn_os_file_truncate(writer->temp.file, writer->tail_offset, err));
+        FIRN_TRY_RETURN(firn_os_file_truncate(writer->temp.file, writer->tail_offset, err));
     }
     firn_hash hash;
     firn_blake3_hash_update(&writer->name_hash, header, sizeof header);
     firn_blake3_hash_final(&writer->name_hash, &hash);
     firn_hex_encode(hash.bytes, FIRN_CHKPV1_NAME_DIGITS / 2, out_name);
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 int

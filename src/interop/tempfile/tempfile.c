@@ -155,21 +155,18 @@ create_once(struct firn_tempfile *temp, const struct prefix *prefix, bool *out_i
             firn_error *err)
 {
     DCHECK(temp->file == NULL);
-    int rc = FIRN_OK;
     uint8_t random[DIGITS / 2];
     char digits[DIGITS + 1];
     char name[sizeof temp->name];
-    FIRN_TRY(firn_os_random(firn_os_dir_os(temp->dir), random, sizeof random, err));
+    FIRN_TRY_RETURN(firn_os_random(firn_os_dir_os(temp->dir), random, sizeof random, err));
     firn_hex_encode(random, sizeof random, digits);
     int size = snprintf(name, sizeof name, "%s%s%s", prefix->text, digits, SUFFIX);
     CHECK(size > 0 && (size_t)size == name_size(prefix));
-    FIRN_TRY(firn_os_file_open(temp->dir, name,
-                               FIRN_OS_READ | FIRN_OS_WRITE | FIRN_OS_CREATE | FIRN_OS_EXCLUSIVE,
-                               MODE, &temp->file, err));
+    FIRN_TRY_RETURN(firn_os_file_open(
+        temp->dir, name, FIRN_OS_READ | FIRN_OS_WRITE | FIRN_OS_CREATE | FIRN_OS_EXCLUSIVE, MODE,
+        &temp->file, err));
     memcpy(temp->name, name, sizeof name);
-    FIRN_TRY(claim(temp, out_is_ours, err));
-out:
-    return rc;
+    return claim(temp, out_is_ours, err);
 }
 
 int
@@ -228,13 +225,11 @@ int
 firn_tempfile_put(struct firn_tempfile *temp, const char *name, enum firn_os_rename_mode mode,
                   firn_error *err)
 {
-    int rc = FIRN_OK;
     if (mode == FIRN_OS_RENAME_REPLACE) {
-        FIRN_TRY(take_mode(temp, name, err));
+        FIRN_TRY_RETURN(take_mode(temp, name, err));
     }
-    FIRN_TRY(firn_os_file_sync(temp->file, err));
-    FIRN_TRY(firn_os_rename(temp->dir, temp->name, temp->dir, name, mode, err));
+    FIRN_TRY_RETURN(firn_os_file_sync(temp->file, err));
+    FIRN_TRY_RETURN(firn_os_rename(temp->dir, temp->name, temp->dir, name, mode, err));
     temp->name[0] = '\0';
-out:
-    return rc;
+    return FIRN_OK;
 }

@@ -412,27 +412,25 @@ int
 firn_aggregate_merge(struct firn_aggregate *aggregate, struct firn_aggregate *other,
                      firn_error *err)
 {
-    int rc;
     DCHECK(aggregate != other && !aggregate->is_finished && !other->is_finished);
     DCHECK(aggregate->table.record_size == other->table.record_size);
     CHECK(aggregate->table.seed == other->table.seed);
     clear_codes(aggregate);
     clear_codes(other);
     if (aggregate->key_count == 0) {
-        FIRN_TRY(merge_only(aggregate, other, err));
+        FIRN_TRY_RETURN(merge_only(aggregate, other, err));
     } else {
-        FIRN_TRY(merge_tables(aggregate, other, err));
-        FIRN_TRY(firn_aggregate_direct_merge(aggregate, other, err));
-        FIRN_TRY(firn_aggregate_spill_take(aggregate, other, err));
+        FIRN_TRY_RETURN(merge_tables(aggregate, other, err));
+        FIRN_TRY_RETURN(firn_aggregate_direct_merge(aggregate, other, err));
+        FIRN_TRY_RETURN(firn_aggregate_spill_take(aggregate, other, err));
     }
     for (size_t i = 0; i < aggregate->call_count; i++) {
         if (aggregate->calls[i].distinct != NULL) {
-            FIRN_TRY(
+            FIRN_TRY_RETURN(
                 firn_aggregate_merge(aggregate->calls[i].distinct, other->calls[i].distinct, err));
         }
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* ---- groups ---- */
@@ -454,7 +452,6 @@ count_rows(struct firn_aggregate *aggregate, const struct firn_aggregate_functio
            const struct firn_chunk_values *keys, size_t count, firn_error *err)
 {
     struct firn_aggregate_batch *batch = &aggregate->batch;
-    int rc = FIRN_OK;
     if (aggregate->key_count == 0) {
         firn_aggregate_state_update_one(call, NULL, count, NULL,
                                         firn_aggregate_only_group(aggregate));
@@ -465,14 +462,14 @@ count_rows(struct firn_aggregate *aggregate, const struct firn_aggregate_functio
                               aggregate->words);
     size_t end;
     for (size_t start = 0; start < count; start = end) {
-        FIRN_TRY(
+        FIRN_TRY_RETURN(
             firn_aggregate_keys_find(&aggregate->table, batch, aggregate->words, start, &end, err));
-        FIRN_TRY(firn_aggregate_state_update(call, NULL, batch->rows + start, batch->groups + start,
-                                             end - start, &aggregate->table.arena, err));
-        FIRN_TRY(firn_aggregate_spill_if_full(aggregate, end < count, err));
+        FIRN_TRY_RETURN(firn_aggregate_state_update(call, NULL, batch->rows + start,
+                                                    batch->groups + start, end - start,
+                                                    &aggregate->table.arena, err));
+        FIRN_TRY_RETURN(firn_aggregate_spill_if_full(aggregate, end < count, err));
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* Counts the groups of a call's own aggregate. */
@@ -482,44 +479,40 @@ finish_distinct(struct firn_aggregate *aggregate, struct firn_aggregate_function
 {
     struct firn_chunk_values keys[FIRN_AGGREGATE_KEYS_MAX + 1];
     size_t count;
-    int rc;
-    FIRN_TRY(firn_aggregate_finish(call->distinct, err));
+    FIRN_TRY_RETURN(firn_aggregate_finish(call->distinct, err));
     for (;;) {
-        FIRN_TRY(firn_aggregate_next(call->distinct, keys, NULL, &count, err));
+        FIRN_TRY_RETURN(firn_aggregate_next(call->distinct, keys, NULL, &count, err));
         if (count == 0) {
             break;
         }
-        FIRN_TRY(count_rows(aggregate, call, keys, count, err));
+        FIRN_TRY_RETURN(count_rows(aggregate, call, keys, count, err));
     }
     aggregate->spilled_bytes += firn_aggregate_spilled_bytes(call->distinct);
     firn_aggregate_destroy(call->distinct);
     call->distinct = NULL;
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 int
 firn_aggregate_finish(struct firn_aggregate *aggregate, firn_error *err)
 {
-    int rc = FIRN_OK;
     DCHECK(!aggregate->is_finished);
     DCHECK(aggregate->key_count > 0 || aggregate->table.count == 1); /* (I1) */
     clear_codes(aggregate);
     for (size_t i = 0; i < aggregate->call_count; i++) {
         if (aggregate->calls[i].distinct != NULL) {
-            FIRN_TRY(finish_distinct(aggregate, &aggregate->calls[i], err));
+            FIRN_TRY_RETURN(finish_distinct(aggregate, &aggregate->calls[i], err));
         }
     }
     aggregate->is_spilled = aggregate->levels[0].run_count > 0;
     if (aggregate->is_spilled) {
-        FIRN_TRY(firn_aggregate_spill_table(aggregate, err));
+        FIRN_TRY_RETURN(firn_aggregate_spill_table(aggregate, err));
         for (size_t i = 0; i < aggregate->levels[0].file_count; i++) {
             firn_row_spill_seal(aggregate->levels[0].files[i]);
         }
     }
-    rc = firn_aggregate_make_outputs(aggregate, err);
+    int rc = firn_aggregate_make_outputs(aggregate, err);
     aggregate->is_finished = true;
-out:
     return rc;
 }
 
@@ -529,14 +522,13 @@ firn_aggregate_next(struct firn_aggregate *aggregate, struct firn_chunk_values *
 {
     struct firn_aggregate_table *table = &aggregate->table;
     uint8_t **groups = aggregate->batch.groups;
-    int rc = FIRN_OK;
     DCHECK(aggregate->is_finished);
     DCHECK(aggregate->code_count == 0); /* (I2): reading parts clears the table */
     *out_count = 0;
     if (aggregate->emitted == table->count && aggregate->is_spilled) {
         bool is_end;
         aggregate->emitted = 0;
-        FIRN_TRY(firn_aggregate_spill_load(aggregate, &is_end, err));
+        FIRN_TRY_RETURN(firn_aggregate_spill_load(aggregate, &is_end, err));
         if (is_end) {
             firn_aggregate_table_clear(table, 0);
             aggregate->is_spilled = false;
@@ -557,13 +549,12 @@ firn_aggregate_next(struct firn_aggregate *aggregate, struct firn_chunk_values *
         aggregate->emitted += count;
     }
     for (size_t c = 0; c < aggregate->call_count; c++) {
-        FIRN_TRY(firn_aggregate_state_read(&aggregate->calls[c], groups, count,
-                                           &aggregate->outputs[aggregate->key_count + c],
-                                           &results[c], err));
+        FIRN_TRY_RETURN(firn_aggregate_state_read(&aggregate->calls[c], groups, count,
+                                                  &aggregate->outputs[aggregate->key_count + c],
+                                                  &results[c], err));
     }
     *out_count = count;
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 uint64_t

@@ -186,20 +186,19 @@ add_to_table(struct firn_aggregate *aggregate, const struct firn_chunk_values *k
              const struct firn_chunk_values *arguments, firn_error *err)
 {
     struct firn_aggregate_batch *batch = &aggregate->batch;
-    int rc = FIRN_OK;
     firn_aggregate_keys_words(&aggregate->table, aggregate->keys, aggregate->key_count, keys, batch,
                               aggregate->words);
     size_t end;
     for (size_t start = 0; start < batch->count; start = end) {
         size_t found;
-        FIRN_TRY(firn_aggregate_keys_find(&aggregate->table, batch, aggregate->words, start, &found,
-                                          err));
+        FIRN_TRY_RETURN(firn_aggregate_keys_find(&aggregate->table, batch, aggregate->words, start,
+                                                 &found, err));
         end = cut_step(aggregate, arguments, start, found);
-        FIRN_TRY(update_step(aggregate, arguments, start, end, err));
-        FIRN_TRY(firn_aggregate_spill_if_full(aggregate, end == found && end < batch->count, err));
+        FIRN_TRY_RETURN(update_step(aggregate, arguments, start, end, err));
+        FIRN_TRY_RETURN(
+            firn_aggregate_spill_if_full(aggregate, end == found && end < batch->count, err));
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* Adds chosen rows whose groups have places; the others stay chosen. */
@@ -210,7 +209,6 @@ add_to_places(struct firn_aggregate *aggregate, const struct firn_chunk_values *
     struct firn_aggregate_direct *direct = &aggregate->direct;
     struct firn_aggregate_batch *batch = &aggregate->batch;
     uint16_t rest[ROWS];
-    int rc;
     bool may_be_few = direct->numbers != NULL && aggregate->few.place_count < FIRN_AGGREGATE_FEW;
     size_t done = may_be_few ? 0 : firn_aggregate_direct_count(aggregate, keys, count);
     batch->count -= done;
@@ -223,13 +221,12 @@ add_to_places(struct firn_aggregate *aggregate, const struct firn_chunk_values *
                      firn_aggregate_few_list_places(&aggregate->few, batch, direct->numbers);
     if (direct->has_own_count &&
         (!is_listed || !firn_aggregate_few_update(&aggregate->few, &direct->rows_call, NULL))) {
-        FIRN_TRY(update(aggregate, &direct->rows_call, NULL, 0, batch->count, err));
+        FIRN_TRY_RETURN(update(aggregate, &direct->rows_call, NULL, 0, batch->count, err));
     }
-    FIRN_TRY(update_calls(aggregate, arguments, 0, batch->count, is_listed, err));
+    FIRN_TRY_RETURN(update_calls(aggregate, arguments, 0, batch->count, is_listed, err));
     memcpy(batch->rows, rest, rest_count * sizeof rest[0]);
     batch->count = rest_count;
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 int
@@ -265,27 +262,25 @@ find_code(struct firn_aggregate *aggregate, uint32_t code, uint8_t **out, firn_e
 {
     uint64_t words[FIRN_AGGREGATE_WORDS_MAX] = {0};
     uint32_t rest = code;
-    int rc = FIRN_OK;
     DCHECK(code < aggregate->code_count);
     for (size_t k = aggregate->key_count; k-- > 0;) {
         struct firn_aggregate_codes *codes = &aggregate->codes[k];
         uint32_t count = (uint32_t)firn_chunk_code_count(codes->chunk);
         struct firn_cell cell = {.kind = FIRN_PHYSICAL_NONE};
         if (rest % (count + 1) < count) {
-            FIRN_TRY(firn_chunk_code_value(codes->chunk, rest % (count + 1), &codes->scratch, &cell,
-                                           err));
+            FIRN_TRY_RETURN(firn_chunk_code_value(codes->chunk, rest % (count + 1), &codes->scratch,
+                                                  &cell, err));
         }
         firn_aggregate_keys_of_cell(&aggregate->keys[k], k, &cell, words);
         rest /= count + 1;
     }
-    FIRN_TRY(firn_aggregate_table_find(
+    FIRN_TRY_RETURN(firn_aggregate_table_find(
         &aggregate->table, words, firn_aggregate_table_hash(&aggregate->table, words), out, err));
     aggregate->code_groups[code] = *out;
     if (*out != NULL) {
         aggregate->code_numbers[code] = firn_aggregate_few_number(&aggregate->table, *out);
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 static int
@@ -367,7 +362,6 @@ firn_aggregate_add_codes(struct firn_aggregate *aggregate, const uint32_t *codes
                          const uint64_t *mask, firn_error *err)
 {
     struct firn_aggregate_batch *batch = &aggregate->batch;
-    int rc = FIRN_OK;
     DCHECK(aggregate->code_count > 0 && !aggregate->is_finished && count <= ROWS);
     if (!aggregate->has_distinct && !aggregate->has_bytes_state && aggregate->state_count > 0 &&
         firn_aggregate_few_list_codes(&aggregate->few, &aggregate->table, codes, count, mask,
@@ -378,16 +372,16 @@ firn_aggregate_add_codes(struct firn_aggregate *aggregate, const uint32_t *codes
     size_t end;
     for (size_t start = 0; start < batch->count; start = end) {
         size_t found;
-        FIRN_TRY(find_codes(aggregate, codes, start, &found, err));
+        FIRN_TRY_RETURN(find_codes(aggregate, codes, start, &found, err));
         end = cut_step(aggregate, arguments, start, found);
-        FIRN_TRY(update_step(aggregate, arguments, start, end, err));
+        FIRN_TRY_RETURN(update_step(aggregate, arguments, start, end, err));
         if (aggregate->has_distinct) {
-            FIRN_TRY(add_distinct_codes(aggregate, arguments, start, end, err));
+            FIRN_TRY_RETURN(add_distinct_codes(aggregate, arguments, start, end, err));
         }
-        FIRN_TRY(firn_aggregate_spill_if_full(aggregate, end == found && end < batch->count, err));
+        FIRN_TRY_RETURN(
+            firn_aggregate_spill_if_full(aggregate, end == found && end < batch->count, err));
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* ---- facts ---- */

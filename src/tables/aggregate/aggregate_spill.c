@@ -34,15 +34,14 @@ encode(struct firn_aggregate *aggregate, const uint8_t *record)
 {
     struct firn_buf *buf = &aggregate->buf;
     const uint64_t *words = (const uint64_t *)(const void *)record;
-    int rc;
     firn_buf_clear(buf);
-    FIRN_TRY(firn_buf_append(buf, record, aggregate->table.record_size));
+    FIRN_TRY_RETURN(firn_buf_append(buf, record, aggregate->table.record_size));
     for (size_t k = 0; k < aggregate->key_count; k++) {
         const struct firn_aggregate_key *key = &aggregate->keys[k];
         if (is_long_key(key, words)) {
             firn_slice bytes = firn_aggregate_words_bytes(words + key->word);
             firn_store_le64(buf->data + 8 * (size_t)(key->word + 1), 0);
-            FIRN_TRY(firn_buf_append_slice(buf, bytes));
+            FIRN_TRY_RETURN(firn_buf_append_slice(buf, bytes));
         }
     }
     for (size_t c = 0; c < aggregate->call_count; c++) {
@@ -54,11 +53,10 @@ encode(struct firn_aggregate *aggregate, const uint8_t *record)
             state.capacity = state.data == NULL ? 0 : 1; /* whether there is a value */
             state.data = NULL;
             memcpy(buf->data + call->offset, &state, sizeof state);
-            FIRN_TRY(firn_buf_append_slice(buf, bytes));
+            FIRN_TRY_RETURN(firn_buf_append_slice(buf, bytes));
         }
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* Decodes a record into buf; its bytes are borrowed. False: the bytes are no valid
@@ -145,7 +143,6 @@ int
 firn_aggregate_spill_table(struct firn_aggregate *aggregate, firn_error *err)
 {
     struct firn_aggregate_table *table = &aggregate->table;
-    int rc;
     if (table->count == 0) {
         return FIRN_OK;
     }
@@ -165,12 +162,12 @@ firn_aggregate_spill_table(struct firn_aggregate *aggregate, firn_error *err)
     }
     level->runs = runs;
     struct firn_aggregate_run *run = &runs[level->run_count];
-    FIRN_TRY(file_of(aggregate, level, &run->file, err));
+    FIRN_TRY_RETURN(file_of(aggregate, level, &run->file, err));
     struct write_context context = {aggregate, run->file};
     run->starts[0] = firn_row_spill_size_bytes(run->file);
     for (unsigned part = 0; part < FIRN_AGGREGATE_PARTS; part++) {
-        FIRN_TRY(firn_aggregate_table_visit(table, part, write_group, &context, err));
-        FIRN_TRY(firn_row_spill_end(run->file, &run->starts[part + 1], err));
+        FIRN_TRY_RETURN(firn_aggregate_table_visit(table, part, write_group, &context, err));
+        FIRN_TRY_RETURN(firn_row_spill_end(run->file, &run->starts[part + 1], err));
     }
     level->run_count++;
     aggregate->spilled_bytes += run->starts[FIRN_AGGREGATE_PARTS] - run->starts[0];
@@ -179,8 +176,7 @@ firn_aggregate_spill_table(struct firn_aggregate *aggregate, firn_error *err)
         memset(aggregate->code_groups, 0, aggregate->code_count * sizeof aggregate->code_groups[0]);
         memset(aggregate->code_numbers, FIRN_AGGREGATE_FEW, aggregate->code_count);
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 int
@@ -274,9 +270,8 @@ read_stretch(struct firn_aggregate *aggregate, struct firn_row_spill_reader *rea
     size_t size = aggregate->table.record_size;
     bool is_end;
     firn_slice bytes;
-    int rc;
     for (;;) {
-        FIRN_TRY(firn_row_spill_next(reader, &bytes, &is_end, err));
+        FIRN_TRY_RETURN(firn_row_spill_next(reader, &bytes, &is_end, err));
         if (is_end) {
             return FIRN_OK;
         }
@@ -286,10 +281,9 @@ read_stretch(struct firn_aggregate *aggregate, struct firn_row_spill_reader *rea
         if (!decode(aggregate, bytes)) {
             return firn_error_set(err, FIRN_CORRUPT, "a group in a temporary file is damaged");
         }
-        FIRN_TRY(firn_aggregate_spill_combine(aggregate, aggregate->buf.data, err));
+        FIRN_TRY_RETURN(firn_aggregate_spill_combine(aggregate, aggregate->buf.data, err));
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 static int

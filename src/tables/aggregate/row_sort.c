@@ -308,7 +308,6 @@ wants_cut(const struct firn_row_sort *sort)
 static int
 add_record(struct firn_row_sort *sort, firn_slice record, firn_error *err)
 {
-    int rc;
     uint64_t cost = record.size + ARENA_OVERHEAD;
     if (record.size <= sort->arena.chunk_size / 4 &&
         (size_t)(sort->arena.end - sort->arena.at) < record.size) {
@@ -318,7 +317,7 @@ add_record(struct firn_row_sort *sort, firn_slice record, firn_error *err)
         cost += 2 * sort->capacity * sizeof *sort->entries;
     }
     if (sort->count > 0 && (wants_cut(sort) || used_bytes(sort) + cost > sort->memory_bytes)) {
-        FIRN_TRY(wants_cut(sort) ? sort_and_cut(sort, err) : make_room(sort, err));
+        FIRN_TRY_RETURN(wants_cut(sort) ? sort_and_cut(sort, err) : make_room(sort, err));
     }
     struct firn_row_sort_entry *entries =
         firn_grow_array(sort->entries, sort->count + 1, &sort->capacity, sizeof *entries);
@@ -334,9 +333,7 @@ add_record(struct firn_row_sort *sort, firn_slice record, firn_error *err)
         (struct firn_row_sort_entry){.head = firn_row_sort_key_head(firn_row_sort_key_of(copy)),
                                      .record = copy,
                                      .size = record.size};
-    rc = FIRN_OK;
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 static int
@@ -463,25 +460,23 @@ out:
 int
 firn_row_sort_finish(struct firn_row_sort *sort, firn_error *err)
 {
-    int rc;
     DCHECK(!sort->is_finished);
-    FIRN_TRY(sort_and_cut(sort, err));
+    FIRN_TRY_RETURN(sort_and_cut(sort, err));
     if (sort->runs.run_count > 0) {
         if (sort->count > 0) {
-            FIRN_TRY(firn_row_sort_merge_spill(sort, err));
+            FIRN_TRY_RETURN(firn_row_sort_merge_spill(sort, err));
         }
         firn_free(sort->entries);
         sort->entries = NULL;
         sort->capacity = 0;
-        FIRN_TRY(firn_row_sort_merge_begin(sort, err));
+        FIRN_TRY_RETURN(firn_row_sort_merge_begin(sort, err));
     }
     sort->outputs = firn_alloc_array(sort->column_count, sizeof *sort->outputs);
     if (sort->outputs == NULL) {
         return firn_error_no_memory(err, "rows to be sorted");
     }
     sort->is_finished = true;
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* The next record, or NULL at the end. */

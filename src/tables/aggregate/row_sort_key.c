@@ -46,21 +46,18 @@ append_bytes(struct firn_buf *buf, firn_slice bytes)
 {
     static const uint8_t escaped[2] = {0, ESCAPE};
     static const uint8_t end[2] = {0, 0};
-    int rc;
-    FIRN_TRY(firn_buf_append_u8(buf, IS_VALUE));
+    FIRN_TRY_RETURN(firn_buf_append_u8(buf, IS_VALUE));
     while (bytes.size > 0) {
         const uint8_t *zero = memchr(bytes.data, 0, bytes.size);
         size_t size = zero == NULL ? bytes.size : (size_t)(zero - bytes.data);
-        FIRN_TRY(firn_buf_append(buf, bytes.data, size));
+        FIRN_TRY_RETURN(firn_buf_append(buf, bytes.data, size));
         if (zero != NULL) {
-            FIRN_TRY(firn_buf_append(buf, escaped, sizeof escaped));
+            FIRN_TRY_RETURN(firn_buf_append(buf, escaped, sizeof escaped));
             size++;
         }
         bytes = firn_bytes(bytes.data + size, bytes.size - size);
     }
-    rc = firn_buf_append(buf, end, sizeof end);
-out:
-    return rc;
+    return firn_buf_append(buf, end, sizeof end);
 }
 
 int
@@ -141,8 +138,7 @@ firn_row_sort_key_end(const struct firn_row_sort *sort, const struct firn_chunk_
                       size_t row, struct firn_buf *buf)
 {
     size_t nulls = buf->size;
-    int rc;
-    FIRN_TRY(firn_buf_set_size(buf, nulls + nulls_size(sort)));
+    FIRN_TRY_RETURN(firn_buf_set_size(buf, nulls + nulls_size(sort)));
     memset(buf->data + nulls, 0, nulls_size(sort));
     for (size_t i = 0; i < sort->column_count; i++) {
         const struct firn_chunk_values *column = &columns[i];
@@ -154,17 +150,16 @@ firn_row_sort_key_end(const struct firn_row_sort *sort, const struct firn_chunk_
             if (bytes.size > UINT32_MAX) {
                 return FIRN_LIMIT;
             }
-            FIRN_TRY(firn_buf_append_le32(buf, (uint32_t)bytes.size));
-            FIRN_TRY(firn_buf_append_slice(buf, bytes));
+            FIRN_TRY_RETURN(firn_buf_append_le32(buf, (uint32_t)bytes.size));
+            FIRN_TRY_RETURN(firn_buf_append_slice(buf, bytes));
         } else if (column->kind == FIRN_PHYSICAL_F32) {
-            FIRN_TRY(
+            FIRN_TRY_RETURN(
                 firn_buf_append_le64(buf, firn_load_le32((const uint8_t *)(column->as.f32 + row))));
         } else {
-            FIRN_TRY(firn_buf_append_le64(buf, column->as.u64[row]));
+            FIRN_TRY_RETURN(firn_buf_append_le64(buf, column->as.u64[row]));
         }
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 bool

@@ -61,7 +61,6 @@ int
 firn_row_sort_merge_spill(struct firn_row_sort *sort, firn_error *err)
 {
     struct firn_row_sort_runs *runs = &sort->runs;
-    int rc;
     if (sort->spill == NULL) {
         return firn_error_set(
             err, FIRN_LIMIT,
@@ -69,17 +68,16 @@ firn_row_sort_merge_spill(struct firn_row_sort *sort, firn_error *err)
             (unsigned long long)sort->memory_bytes);
     }
     DCHECK(sort->count <= sort->limit); /* (I1) */
-    FIRN_TRY(prepare(runs, sort->spill, err));
+    FIRN_TRY_RETURN(prepare(runs, sort->spill, err));
     uint64_t start = firn_row_spill_size_bytes(runs->files[0]);
     for (size_t i = 0; i < sort->count; i++) {
         firn_slice record = firn_bytes(sort->entries[i].record, sort->entries[i].size);
-        FIRN_TRY(firn_row_spill_add(runs->files[0], record, err));
+        FIRN_TRY_RETURN(firn_row_spill_add(runs->files[0], record, err));
     }
-    FIRN_TRY(end_run(runs, start, err));
+    FIRN_TRY_RETURN(end_run(runs, start, err));
     sort->spilled_bytes += firn_row_spill_size_bytes(runs->files[0]) - start;
     firn_row_sort_clear(sort);
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 int

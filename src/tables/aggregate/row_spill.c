@@ -197,7 +197,6 @@ read_block(struct firn_row_spill_reader *reader, firn_error *err)
     struct firn_buf *block = &reader->block;
     uint64_t left = reader->end - reader->offset;
     size_t guess = left < HEADER_SIZE + BLOCK_SIZE ? (size_t)left : HEADER_SIZE + BLOCK_SIZE;
-    int rc = FIRN_OK;
     firn_buf_clear(block);
     if (block->capacity > (size_t)2 * (HEADER_SIZE + BLOCK_SIZE)) {
         firn_buf_deinit(block);
@@ -205,14 +204,14 @@ read_block(struct firn_row_spill_reader *reader, firn_error *err)
     if (left <= HEADER_SIZE) {
         return corrupt(reader, "it is cut off", err);
     }
-    FIRN_TRY(read_to(reader, 0, guess, err));
+    FIRN_TRY_RETURN(read_to(reader, 0, guess, err));
     uint64_t size = firn_load_le32(block->data + 8);
     if (size == 0 || size > left - HEADER_SIZE) { /* (I2) */
         return corrupt(reader, "its size is wrong", err);
     }
     size += HEADER_SIZE;
     if (size > guess) {
-        FIRN_TRY(read_to(reader, guess, (size_t)size, err));
+        FIRN_TRY_RETURN(read_to(reader, guess, (size_t)size, err));
     }
     if (firn_load_le64(block->data) !=
         firn_xxh3(block->data + 8, (size_t)size - 8, reader->offset)) {
@@ -220,8 +219,7 @@ read_block(struct firn_row_spill_reader *reader, firn_error *err)
     }
     block->size = (size_t)size;
     reader->at = HEADER_SIZE;
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 int

@@ -607,13 +607,12 @@ static int
 begin(struct import *import, struct firn_table *table, firn_error *err)
 {
     DCHECK(import->stream != NULL && import->bulk == NULL);
-    int rc;
     int number = import->stream->get_schema(import->stream, &import->schema);
     if (number != 0) {
         import->schema.release = NULL;
         return say_stream_failed(import, number, err);
     }
-    FIRN_TRY(check_schema(&import->schema, err));
+    FIRN_TRY_RETURN(check_schema(&import->schema, err));
     import->count = (size_t)import->schema.n_children;
     import->columns = firn_alloc_zeroed(import->count * sizeof import->columns[0]);
     import->names = firn_alloc_zeroed(import->count * sizeof import->names[0]);
@@ -623,17 +622,17 @@ begin(struct import *import, struct firn_table *table, firn_error *err)
     }
     for (size_t i = 0; i < import->count; i++) {
         import->names[i] = import->schema.children[i]->name;
-        FIRN_TRY(read_column(import->schema.children[i], &import->columns[i], err));
+        FIRN_TRY_RETURN(read_column(import->schema.children[i], &import->columns[i], err));
     }
     const struct firn_rows_bulk_options options = {
         .columns = import->names, .column_count = import->count, .progress = import->progress};
-    FIRN_TRY(firn_rows_bulk_open(table, &options, &import->bulk, err));
+    FIRN_TRY_RETURN(firn_rows_bulk_open(table, &options, &import->bulk, err));
     for (size_t i = 0; i < import->count; i++) {
-        FIRN_TRY(firn_schema_require(firn_rows_bulk_schema(import->bulk),
-                                     firn_str(import->names[i]), &import->columns[i].to, err));
+        FIRN_TRY_RETURN(firn_schema_require(firn_rows_bulk_schema(import->bulk),
+                                            firn_str(import->names[i]), &import->columns[i].to,
+                                            err));
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 static int
@@ -673,24 +672,21 @@ add_array(struct import *import, const struct ArrowArray *array, firn_error *err
 {
     DCHECK(array->release != NULL);
     const struct field whole = {.way = WAY_BIT};
-    int rc;
-    FIRN_TRY(check_arrays(import, array, err));
+    FIRN_TRY_RETURN(check_arrays(import, array, err));
     for (int64_t row = 0; row < array->length; row++) {
         if (array->n_buffers > 0 && array->buffers != NULL && !is_valid(array, &whole, row)) {
-            rc = firn_error_set(err, FIRN_INVALID, "row %lld of an Arrow array is null as a whole",
-                                (long long)row + 1);
-            goto out;
+            return firn_error_set(err, FIRN_INVALID,
+                                  "row %lld of an Arrow array is null as a whole",
+                                  (long long)row + 1);
         }
         for (size_t i = 0; i < import->count; i++) {
-            FIRN_TRY(read_cell(&import->columns[i], array->children[i], array->offset + row,
-                               &import->values[i], err));
+            FIRN_TRY_RETURN(read_cell(&import->columns[i], array->children[i], array->offset + row,
+                                      &import->values[i], err));
         }
-        FIRN_TRY(firn_rows_bulk_put(import->bulk, import->values, import->count, err));
+        FIRN_TRY_RETURN(firn_rows_bulk_put(import->bulk, import->values, import->count, err));
     }
-    FIRN_TRY(firn_storefile_progress_step(import->progress, (uint64_t)array->length,
-                                          (uint64_t)array->length * import->count * 8, err));
-out:
-    return rc;
+    return firn_storefile_progress_step(import->progress, (uint64_t)array->length,
+                                        (uint64_t)array->length * import->count * 8, err);
 }
 
 static int

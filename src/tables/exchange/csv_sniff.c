@@ -153,11 +153,10 @@ choose_format(struct firn_csv_sniff *sniff, firn_slice text, firn_error *err)
     size_t count = sniff->wants_delimiter ? sizeof delimiters : 1;
     struct candidate best = {.fields = 0};
     struct candidate unclosed = {.fields = 0};
-    int rc = FIRN_OK;
     for (size_t i = 0; i < count; i++) {
         struct candidate candidate = {.fields = 0};
         char delimiter = (char)(sniff->wants_delimiter ? delimiters[i] : sniff->format.delimiter);
-        FIRN_TRY(choose_quote(sniff, text, delimiter, &candidate, err));
+        FIRN_TRY_RETURN(choose_quote(sniff, text, delimiter, &candidate, err));
         int order = best.fields == 0 ? -1 : compare_wrong(&candidate, &best);
         if (!sniff->wants_delimiter ||
             (is_plausible(&candidate) &&
@@ -171,8 +170,7 @@ choose_format(struct firn_csv_sniff *sniff, firn_slice text, firn_error *err)
         sniff->format.delimiter = best.format.delimiter;
         sniff->format.quote = best.format.quote;
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 static int
@@ -218,7 +216,6 @@ firn_csv_sniff(struct firn_csv_sniff *sniff, firn_error *err)
     static const uint8_t bom[BOM_SIZE] = {0xef, 0xbb, 0xbf};
     firn_slice text = sniff->sample;
     char named;
-    int rc;
     if (text.size >= BOM_SIZE && memcmp(text.data, bom, BOM_SIZE) == 0) {
         text = firn_bytes(text.data + BOM_SIZE, text.size - BOM_SIZE);
     }
@@ -236,9 +233,8 @@ firn_csv_sniff(struct firn_csv_sniff *sniff, firn_error *err)
     }
     struct firn_csv_sniff_skip skip = {.left = sniff->skip};
     text = firn_csv_sniff_skip_lines(&skip, text);
-    FIRN_TRY(choose_format(sniff, text, err));
-    rc = sniff->wants_header ? find_header(sniff, text, err) : FIRN_OK;
+    FIRN_TRY_RETURN(choose_format(sniff, text, err));
+    int rc = sniff->wants_header ? find_header(sniff, text, err) : FIRN_OK;
     DCHECK(rc != FIRN_OK || firn_csv_format_defect(&sniff->format) == NULL);
-out:
     return rc;
 }

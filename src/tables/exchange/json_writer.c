@@ -42,25 +42,22 @@ append_escape(uint8_t byte, struct firn_buf *out)
 static int
 append_string(firn_slice text, struct firn_buf *out)
 {
-    int rc = FIRN_OK;
     if (!firn_utf8_is_valid(text)) {
         return FIRN_INVALID;
     }
-    FIRN_TRY(firn_buf_append_u8(out, '"'));
+    FIRN_TRY_RETURN(firn_buf_append_u8(out, '"'));
     for (size_t at = 0; at < text.size;) {
         size_t end = at;
         while (end < text.size && is_plain(text.data[end])) {
             end++;
         }
-        FIRN_TRY(firn_buf_append(out, text.data + at, end - at));
+        FIRN_TRY_RETURN(firn_buf_append(out, text.data + at, end - at));
         if (end < text.size) {
-            FIRN_TRY(append_escape(text.data[end++], out));
+            FIRN_TRY_RETURN(append_escape(text.data[end++], out));
         }
         at = end;
     }
-    FIRN_TRY(firn_buf_append_u8(out, '"'));
-out:
-    return rc;
+    return firn_buf_append_u8(out, '"');
 }
 
 /* Whether the bits are a finite number: infinities and NaNs have an exponent of ones. */
@@ -98,7 +95,6 @@ is_bare(firn_value value)
 static int
 append_value(const struct firn_value_text_type *type, firn_value value, struct firn_buf *out)
 {
-    int rc = FIRN_OK;
     if (firn_is_null(value)) {
         return firn_buf_append_str(out, "null");
     }
@@ -108,38 +104,34 @@ append_value(const struct firn_value_text_type *type, firn_value value, struct f
     bool has_quotes = !is_bare(value);
     DCHECK(value.type == type->type);
     if (has_quotes) {
-        FIRN_TRY(firn_buf_append_u8(out, '"'));
+        FIRN_TRY_RETURN(firn_buf_append_u8(out, '"'));
     }
     if (value.type == FIRN_TYPE_BLOB) {
         /* Its text begins with a backslash. */
-        FIRN_TRY(firn_buf_append_u8(out, '\\'));
+        FIRN_TRY_RETURN(firn_buf_append_u8(out, '\\'));
     }
-    FIRN_TRY(firn_value_text_append(type, value, out));
+    FIRN_TRY_RETURN(firn_value_text_append(type, value, out));
     if (has_quotes) {
-        FIRN_TRY(firn_buf_append_u8(out, '"'));
+        FIRN_TRY_RETURN(firn_buf_append_u8(out, '"'));
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 static int
 append_row(const struct firn_value_text_column *columns, const firn_value *values, size_t count,
            struct firn_buf *out, size_t *at)
 {
-    int rc = FIRN_OK;
-    FIRN_TRY(firn_buf_append_u8(out, '{'));
+    FIRN_TRY_RETURN(firn_buf_append_u8(out, '{'));
     for (*at = 0; *at < count; (*at)++) {
         const struct firn_value_text_column *column = &columns[*at];
         if (*at > 0) {
-            FIRN_TRY(firn_buf_append_u8(out, ','));
+            FIRN_TRY_RETURN(firn_buf_append_u8(out, ','));
         }
-        FIRN_TRY(append_string(column->name, out));
-        FIRN_TRY(firn_buf_append_u8(out, ':'));
-        FIRN_TRY(append_value(&column->type, values[*at], out));
+        FIRN_TRY_RETURN(append_string(column->name, out));
+        FIRN_TRY_RETURN(firn_buf_append_u8(out, ':'));
+        FIRN_TRY_RETURN(append_value(&column->type, values[*at], out));
     }
-    FIRN_TRY(firn_buf_append(out, "}\n", 2));
-out:
-    return rc;
+    return firn_buf_append(out, "}\n", 2);
 }
 
 int

@@ -464,11 +464,10 @@ firn_vector_reader_next(struct firn_vector_reader *reader, const float **out,
                         size_t *out_dimensions, firn_error *err)
 {
     size_t head = 0;
-    int rc = FIRN_OK;
     *out = NULL;
     *out_dimensions = 0;
     if (reader->kind == FIRN_VECTORS_NPY && !reader->has_header) {
-        FIRN_TRY(read_npy(reader, err));
+        FIRN_TRY_RETURN(read_npy(reader, err));
         if (!reader->has_header) {
             return reader->is_over ? end_file(reader, err) : FIRN_OK;
         }
@@ -480,18 +479,17 @@ firn_vector_reader_next(struct firn_vector_reader *reader, const float **out,
                    : firn_error_set(err, FIRN_INVALID, "the numpy file has bytes after its array");
     }
     if (rest.size > 0) {
-        FIRN_TRY(begin_vector(reader, &head, err));
+        FIRN_TRY_RETURN(begin_vector(reader, &head, err));
     }
     const size_t size = reader->dimensions * number_sizes[reader->number];
     if (rest.size == 0 || head == SIZE_MAX || rest.size - head < size) {
         return reader->is_over ? end_file(reader, err) : FIRN_OK;
     }
     DCHECK(reader->dimensions > 0);
-    FIRN_TRY(convert(reader, rest.data + head, err));
+    FIRN_TRY_RETURN(convert(reader, rest.data + head, err));
     reader->at += head + size;
     reader->count++;
     *out = reader->vector;
     *out_dimensions = reader->dimensions;
-out:
-    return rc;
+    return FIRN_OK;
 }

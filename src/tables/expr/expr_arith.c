@@ -163,22 +163,19 @@ bind_concat(struct firn_expr_binder *binder, size_t at, uint32_t *args, uint32_t
     struct firn_expr_type text = {.type = FIRN_TYPE_TEXT};
     firn_type types[] = {firn_expr_bind_node(binder, args[0])->type.type,
                          firn_expr_bind_node(binder, args[1])->type.type};
-    int rc;
     node.type = text;
     if (types[0] == FIRN_TYPE_BLOB && types[1] == FIRN_TYPE_BLOB) {
         node.type.type = FIRN_TYPE_BLOB;
     } else if (types[0] == FIRN_TYPE_BLOB || types[1] == FIRN_TYPE_BLOB) {
         return fail_operands(binder, at, '|', args[0], args[1]);
     }
-    FIRN_TRY(firn_expr_bind_cast(binder, args[0], &node.type, &args[0]));
-    FIRN_TRY(firn_expr_bind_cast(binder, args[1], &node.type, &args[1]));
+    FIRN_TRY_RETURN(firn_expr_bind_cast(binder, args[0], &node.type, &args[0]));
+    FIRN_TRY_RETURN(firn_expr_bind_cast(binder, args[1], &node.type, &args[1]));
     DCHECK(firn_expr_bind_node(binder, args[0])->type.type == node.type.type &&
            firn_expr_bind_node(binder, args[1])->type.type == node.type.type);
     node.type.is_nullable = firn_expr_bind_node(binder, args[0])->type.is_nullable ||
                             firn_expr_bind_node(binder, args[1])->type.is_nullable;
-    FIRN_TRY(firn_expr_bind_make(binder, &node, out));
-out:
-    return rc;
+    return firn_expr_bind_make(binder, &node, out);
 }
 
 int
@@ -190,7 +187,6 @@ firn_expr_arith_binary(struct firn_expr_binder *binder, size_t at, uint8_t sign,
     struct firn_expr_type types[] = {firn_expr_bind_node(binder, a)->type,
                                      firn_expr_bind_node(binder, b)->type};
     bool are_numbers = firn_expr_is_number(types[0].type) && firn_expr_is_number(types[1].type);
-    int rc = FIRN_OK;
     if (sign == '|') {
         return bind_concat(binder, at, args, out);
     }
@@ -202,7 +198,7 @@ firn_expr_arith_binary(struct firn_expr_binder *binder, size_t at, uint8_t sign,
         return FIRN_OK;
     }
     if (firn_expr_is_time(types[0].type) || firn_expr_is_time(types[1].type)) {
-        FIRN_TRY(time_operands(binder, at, sign, args, &node.type));
+        FIRN_TRY_RETURN(time_operands(binder, at, sign, args, &node.type));
     } else if (!are_numbers) {
         return fail_operands(binder, at, sign, a, b);
     } else if (sign == '/' || firn_expr_is_float(types[0].type) ||
@@ -211,22 +207,20 @@ firn_expr_arith_binary(struct firn_expr_binder *binder, size_t at, uint8_t sign,
             return fail_operands(binder, at, sign, a, b);
         }
         node.type.type = FIRN_TYPE_F64;
-        FIRN_TRY(firn_expr_bind_cast(binder, a, &node.type, &args[0]));
-        FIRN_TRY(firn_expr_bind_cast(binder, b, &node.type, &args[1]));
+        FIRN_TRY_RETURN(firn_expr_bind_cast(binder, a, &node.type, &args[0]));
+        FIRN_TRY_RETURN(firn_expr_bind_cast(binder, b, &node.type, &args[1]));
     } else if (types[0].type == FIRN_TYPE_DECIMAL || types[1].type == FIRN_TYPE_DECIMAL) {
-        FIRN_TRY(decimal_operands(binder, at, sign, args, &node.type));
+        FIRN_TRY_RETURN(decimal_operands(binder, at, sign, args, &node.type));
     } else {
         node.type = integer_result(firn_expr_bind_node(binder, a), firn_expr_bind_node(binder, b));
-        FIRN_TRY(firn_expr_bind_cast(binder, a, &node.type, &args[0]));
-        FIRN_TRY(firn_expr_bind_cast(binder, b, &node.type, &args[1]));
+        FIRN_TRY_RETURN(firn_expr_bind_cast(binder, a, &node.type, &args[0]));
+        FIRN_TRY_RETURN(firn_expr_bind_cast(binder, b, &node.type, &args[1]));
     }
     node.type.is_nullable =
         types[0].is_nullable || types[1].is_nullable || sign == '/' || sign == '%';
     DCHECK(firn_expr_physical(firn_expr_bind_node(binder, args[0])->type.type) ==
            firn_expr_physical(firn_expr_bind_node(binder, args[1])->type.type));
-    FIRN_TRY(firn_expr_bind_make(binder, &node, out));
-out:
-    return rc;
+    return firn_expr_bind_make(binder, &node, out);
 }
 
 int
@@ -235,7 +229,6 @@ firn_expr_arith_negate(struct firn_expr_binder *binder, size_t at, uint32_t a, u
     struct firn_expr_type type = firn_expr_bind_node(binder, a)->type;
     struct firn_expr_node node = {.op = FIRN_EXPR_OP_NEGATE, .args = &a, .arg_count = 1};
     char name[FIRN_EXPR_TYPE_TEXT_SIZE];
-    int rc;
     if (type.type == FIRN_TYPE_NULL) {
         *out = a;
         return FIRN_OK;
@@ -250,9 +243,7 @@ firn_expr_arith_negate(struct firn_expr_binder *binder, size_t at, uint32_t a, u
     } else if (type.type == FIRN_TYPE_F32) {
         node.type = (struct firn_expr_type){.type = FIRN_TYPE_F64};
     }
-    FIRN_TRY(firn_expr_bind_cast(binder, a, &node.type, &a));
+    FIRN_TRY_RETURN(firn_expr_bind_cast(binder, a, &node.type, &a));
     node.type.is_nullable = type.is_nullable;
-    FIRN_TRY(firn_expr_bind_make(binder, &node, out));
-out:
-    return rc;
+    return firn_expr_bind_make(binder, &node, out);
 }

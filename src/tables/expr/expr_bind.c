@@ -211,11 +211,8 @@ adapt_both(struct firn_expr_binder *binder, size_t at, uint32_t *a, uint32_t *b)
 {
     struct firn_expr_type a_type = *type_of(binder, *a);
     struct firn_expr_type b_type = *type_of(binder, *b);
-    int rc;
-    FIRN_TRY(firn_expr_bind_adapt(binder, at, &b_type, a));
-    FIRN_TRY(firn_expr_bind_adapt(binder, at, &a_type, b));
-out:
-    return rc;
+    FIRN_TRY_RETURN(firn_expr_bind_adapt(binder, at, &b_type, a));
+    return firn_expr_bind_adapt(binder, at, &a_type, b);
 }
 
 static uint32_t
@@ -270,7 +267,6 @@ firn_expr_bind_unify(struct firn_expr_binder *binder, size_t at, uint32_t *nodes
                      struct firn_expr_type *out_type)
 {
     struct firn_expr_type type = {.type = FIRN_TYPE_NULL};
-    int rc = FIRN_OK;
     DCHECK(count > 0);
     /* First the nodes that have a type of their own; then texts and the like, which take that type. */
     for (int round = 0; round < 2; round++) {
@@ -282,7 +278,7 @@ firn_expr_bind_unify(struct firn_expr_binder *binder, size_t at, uint32_t *nodes
             if (is_loose != (round == 1)) {
                 continue;
             }
-            FIRN_TRY(firn_expr_bind_adapt(binder, at, &type, &nodes[i]));
+            FIRN_TRY_RETURN(firn_expr_bind_adapt(binder, at, &type, &nodes[i]));
             struct firn_expr_type before = type;
             if (!common_type(&before, type_of(binder, nodes[i]), &type)) {
                 return fail_types(binder, at, &before, type_of(binder, nodes[i]));
@@ -295,12 +291,11 @@ firn_expr_bind_unify(struct firn_expr_binder *binder, size_t at, uint32_t *nodes
                                    "or joined with, and there is nothing here");
     }
     for (size_t i = 0; i < count; i++) {
-        FIRN_TRY(firn_expr_bind_cast(binder, nodes[i], &type, &nodes[i]));
+        FIRN_TRY_RETURN(firn_expr_bind_cast(binder, nodes[i], &type, &nodes[i]));
         DCHECK(is_same_type(type_of(binder, nodes[i]), &type));
     }
     *out_type = type;
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* ---- comparisons ---- */
@@ -351,8 +346,7 @@ firn_expr_bind_compare(struct firn_expr_binder *binder, size_t at,
 {
     struct firn_expr_type real = {.type = FIRN_TYPE_F64};
     struct firn_expr_type common;
-    int rc;
-    FIRN_TRY(adapt_both(binder, at, &a, &b));
+    FIRN_TRY_RETURN(adapt_both(binder, at, &a, &b));
     if (is_null(binder, a) || is_null(binder, b)) {
         return firn_expr_bind_null(binder, FIRN_TYPE_BOOL, out);
     }
@@ -377,20 +371,18 @@ firn_expr_bind_compare(struct firn_expr_binder *binder, size_t at,
         return compare_constant(binder, comparison, a, b, out);
     }
     if (common.type == FIRN_TYPE_F32 || common.type == FIRN_TYPE_F64) {
-        FIRN_TRY(firn_expr_bind_cast(binder, a, &real, &a));
-        FIRN_TRY(firn_expr_bind_cast(binder, b, &real, &b));
+        FIRN_TRY_RETURN(firn_expr_bind_cast(binder, a, &real, &a));
+        FIRN_TRY_RETURN(firn_expr_bind_cast(binder, b, &real, &b));
     } else if (common.type == FIRN_TYPE_TIMESTAMP) {
-        FIRN_TRY(firn_expr_bind_cast(binder, a, &common, &a));
-        FIRN_TRY(firn_expr_bind_cast(binder, b, &common, &b));
+        FIRN_TRY_RETURN(firn_expr_bind_cast(binder, a, &common, &a));
+        FIRN_TRY_RETURN(firn_expr_bind_cast(binder, b, &common, &b));
     }
     uint32_t args[] = {a, b};
     struct firn_expr_node node = {
         .op = FIRN_EXPR_OP_COMPARE, .detail = (uint8_t)comparison, .args = args, .arg_count = 2};
     node.type.type = FIRN_TYPE_BOOL;
     node.type.is_nullable = a_type.is_nullable || b_type.is_nullable;
-    FIRN_TRY(firn_expr_bind_make(binder, &node, out));
-out:
-    return rc;
+    return firn_expr_bind_make(binder, &node, out);
 }
 
 /* ---- truth ---- */
@@ -474,29 +466,26 @@ bind_between(struct firn_expr_binder *binder, const struct firn_expr_syntax *syn
     uint32_t value = 0;
     uint32_t bounds[2] = {0, 0};
     uint32_t args[2] = {0, 0};
-    int rc;
     DCHECK(syntax->child_count == 3);
-    FIRN_TRY(firn_expr_bind(binder, syntax->first, &value));
-    FIRN_TRY(firn_expr_bind(binder, low, &bounds[0]));
-    FIRN_TRY(firn_expr_bind(binder, low->next, &bounds[1]));
-    FIRN_TRY(firn_expr_bind_compare(binder, low->at, FIRN_EXPR_GREATER_EQUAL, value, bounds[0],
-                                    &args[0]));
-    FIRN_TRY(firn_expr_bind_compare(binder, low->next->at, FIRN_EXPR_LESS_EQUAL, value, bounds[1],
-                                    &args[1]));
+    FIRN_TRY_RETURN(firn_expr_bind(binder, syntax->first, &value));
+    FIRN_TRY_RETURN(firn_expr_bind(binder, low, &bounds[0]));
+    FIRN_TRY_RETURN(firn_expr_bind(binder, low->next, &bounds[1]));
+    FIRN_TRY_RETURN(firn_expr_bind_compare(binder, low->at, FIRN_EXPR_GREATER_EQUAL, value,
+                                           bounds[0], &args[0]));
+    FIRN_TRY_RETURN(firn_expr_bind_compare(binder, low->next->at, FIRN_EXPR_LESS_EQUAL, value,
+                                           bounds[1], &args[1]));
     struct firn_expr_node range = *firn_expr_bind_node(binder, args[0]);
     const struct firn_expr_node *upper = firn_expr_bind_node(binder, args[1]);
     if (range.op == FIRN_EXPR_OP_RANGE && upper->op == FIRN_EXPR_OP_RANGE &&
         range.args[0] == value && upper->args[0] == value) {
         range.a = firn_expr_order_same(&range.a, &upper->a) < 0 ? upper->a : range.a;
         range.b = firn_expr_order_same(&range.b, &upper->b) > 0 ? upper->b : range.b;
-        FIRN_TRY(firn_expr_bind_make(binder, &range, out));
+        FIRN_TRY_RETURN(firn_expr_bind_make(binder, &range, out));
     } else {
         struct firn_expr_node both = {.op = FIRN_EXPR_OP_AND, .args = args, .arg_count = 2};
-        FIRN_TRY(truth_node(binder, &both, out));
+        FIRN_TRY_RETURN(truth_node(binder, &both, out));
     }
-    FIRN_TRY(negate_if(binder, syntax->is_negated, out));
-out:
-    return rc;
+    return negate_if(binder, syntax->is_negated, out);
 }
 
 static int
@@ -507,27 +496,24 @@ bind_distinct(struct firn_expr_binder *binder, const struct firn_expr_syntax *sy
     uint32_t equal = 0;
     uint32_t is_null_a;
     uint32_t is_null_b;
-    int rc;
     DCHECK(syntax->child_count == 2);
-    FIRN_TRY(firn_expr_bind(binder, syntax->first, &a));
-    FIRN_TRY(firn_expr_bind(binder, syntax->first->next, &b));
-    FIRN_TRY(firn_expr_bind_compare(binder, syntax->at, FIRN_EXPR_EQUAL, a, b, &equal));
+    FIRN_TRY_RETURN(firn_expr_bind(binder, syntax->first, &a));
+    FIRN_TRY_RETURN(firn_expr_bind(binder, syntax->first->next, &b));
+    FIRN_TRY_RETURN(firn_expr_bind_compare(binder, syntax->at, FIRN_EXPR_EQUAL, a, b, &equal));
     struct firn_expr_node node = {
         .op = FIRN_EXPR_OP_IS_TRUE, .detail = 1, .args = &equal, .arg_count = 1};
-    FIRN_TRY(truth_node(binder, &node, out));
+    FIRN_TRY_RETURN(truth_node(binder, &node, out));
     node = (struct firn_expr_node){.op = FIRN_EXPR_OP_IS_NULL, .args = &a, .arg_count = 1};
-    FIRN_TRY(truth_node(binder, &node, &is_null_a));
+    FIRN_TRY_RETURN(truth_node(binder, &node, &is_null_a));
     node.args = &b;
-    FIRN_TRY(truth_node(binder, &node, &is_null_b));
+    FIRN_TRY_RETURN(truth_node(binder, &node, &is_null_b));
     uint32_t both[] = {is_null_a, is_null_b};
     node = (struct firn_expr_node){.op = FIRN_EXPR_OP_AND, .args = both, .arg_count = 2};
-    FIRN_TRY(truth_node(binder, &node, &is_null_a));
+    FIRN_TRY_RETURN(truth_node(binder, &node, &is_null_a));
     uint32_t either[] = {*out, is_null_a};
     node = (struct firn_expr_node){.op = FIRN_EXPR_OP_OR, .args = either, .arg_count = 2};
-    FIRN_TRY(truth_node(binder, &node, out));
-    FIRN_TRY(negate_if(binder, !syntax->is_negated, out));
-out:
-    return rc;
+    FIRN_TRY_RETURN(truth_node(binder, &node, out));
+    return negate_if(binder, !syntax->is_negated, out);
 }
 
 static int
@@ -553,9 +539,8 @@ add_entry(struct firn_expr_binder *binder, struct in_list *list,
 {
     uint32_t entry;
     uint32_t equal;
-    int rc;
-    FIRN_TRY(firn_expr_bind(binder, syntax, &entry));
-    FIRN_TRY(
+    FIRN_TRY_RETURN(firn_expr_bind(binder, syntax, &entry));
+    FIRN_TRY_RETURN(
         firn_expr_bind_compare(binder, syntax->at, FIRN_EXPR_EQUAL, list->value, entry, &equal));
     const struct firn_expr_node *node = firn_expr_bind_node(binder, equal);
     bool is_range = node->op == FIRN_EXPR_OP_RANGE && node->args[0] == list->value;
@@ -571,8 +556,7 @@ add_entry(struct firn_expr_binder *binder, struct in_list *list,
     } else {
         list->args[list->arg_count++] = equal;
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 static int
@@ -630,12 +614,11 @@ bind_like(struct firn_expr_binder *binder, const struct firn_expr_syntax *syntax
 {
     struct firn_expr_type text = {.type = FIRN_TYPE_TEXT};
     uint32_t args[2];
-    int rc;
     DCHECK(syntax->child_count == 2);
-    FIRN_TRY(firn_expr_bind(binder, syntax->first, &args[0]));
-    FIRN_TRY(firn_expr_bind(binder, syntax->first->next, &args[1]));
-    FIRN_TRY(firn_expr_bind_adapt(binder, syntax->at, &text, &args[0]));
-    FIRN_TRY(firn_expr_bind_adapt(binder, syntax->at, &text, &args[1]));
+    FIRN_TRY_RETURN(firn_expr_bind(binder, syntax->first, &args[0]));
+    FIRN_TRY_RETURN(firn_expr_bind(binder, syntax->first->next, &args[1]));
+    FIRN_TRY_RETURN(firn_expr_bind_adapt(binder, syntax->at, &text, &args[0]));
+    FIRN_TRY_RETURN(firn_expr_bind_adapt(binder, syntax->at, &text, &args[1]));
     if (type_of(binder, args[0])->type != FIRN_TYPE_TEXT ||
         type_of(binder, args[1])->type != FIRN_TYPE_TEXT) {
         return firn_expr_bind_fail(binder, syntax->at, "\"like\" compares texts only");
@@ -647,13 +630,11 @@ bind_like(struct firn_expr_binder *binder, const struct firn_expr_syntax *syntax
         memchr(pattern.data, '%', pattern.size) == pattern.data + pattern.size - 1) {
         struct firn_cell cell = {.kind = FIRN_PHYSICAL_BYTES,
                                  .as.bytes = firn_bytes(pattern.data, pattern.size - 1)};
-        FIRN_TRY(firn_expr_bind_constant(binder, &text, &cell, &args[1]));
+        FIRN_TRY_RETURN(firn_expr_bind_constant(binder, &text, &cell, &args[1]));
         node.op = FIRN_EXPR_OP_PREFIX;
     }
-    FIRN_TRY(truth_node(binder, &node, out));
-    FIRN_TRY(negate_if(binder, syntax->is_negated, out));
-out:
-    return rc;
+    FIRN_TRY_RETURN(truth_node(binder, &node, out));
+    return negate_if(binder, syntax->is_negated, out);
 }
 
 static int
@@ -662,19 +643,16 @@ bind_is(struct firn_expr_binder *binder, const struct firn_expr_syntax *syntax, 
     struct firn_expr_node node = {
         .op = FIRN_EXPR_OP_IS_NULL, .detail = syntax->detail, .arg_count = 1};
     uint32_t arg;
-    int rc;
     DCHECK(syntax->child_count == 1);
     if (syntax->kind == FIRN_EXPR_SYNTAX_IS_TRUE) {
         node.op = FIRN_EXPR_OP_IS_TRUE;
-        FIRN_TRY(bind_truth(binder, syntax->first, &arg));
+        FIRN_TRY_RETURN(bind_truth(binder, syntax->first, &arg));
     } else {
-        FIRN_TRY(firn_expr_bind(binder, syntax->first, &arg));
+        FIRN_TRY_RETURN(firn_expr_bind(binder, syntax->first, &arg));
     }
     node.args = &arg;
     node.is_negated = syntax->is_negated;
-    FIRN_TRY(truth_node(binder, &node, out));
-out:
-    return rc;
+    return truth_node(binder, &node, out);
 }
 
 /* ---- the other nodes ---- */
@@ -719,10 +697,9 @@ bind_cast(struct firn_expr_binder *binder, const struct firn_expr_syntax *syntax
 {
     char names[2][FIRN_EXPR_TYPE_TEXT_SIZE];
     uint32_t arg;
-    int rc;
-    FIRN_TRY(firn_expr_bind(binder, syntax->first, &arg));
+    FIRN_TRY_RETURN(firn_expr_bind(binder, syntax->first, &arg));
     if (type_of(binder, arg)->scale == FIRN_EXPR_SCALE_UNKNOWN) {
-        FIRN_TRY(firn_expr_bind_adapt(binder, syntax->at, syntax->type, &arg));
+        FIRN_TRY_RETURN(firn_expr_bind_adapt(binder, syntax->at, syntax->type, &arg));
     }
     if (is_constant(binder, arg) && type_of(binder, arg)->type == FIRN_TYPE_TEXT &&
         !is_null(binder, arg) &&
@@ -736,34 +713,29 @@ bind_cast(struct firn_expr_binder *binder, const struct firn_expr_syntax *syntax
                                    firn_expr_type_text(type_of(binder, arg), names[0]),
                                    firn_expr_type_text(syntax->type, names[1]));
     }
-    FIRN_TRY(firn_expr_bind_cast(binder, arg, syntax->type, out));
-out:
-    return rc;
+    return firn_expr_bind_cast(binder, arg, syntax->type, out);
 }
 
 static int
 bind_operator(struct firn_expr_binder *binder, const struct firn_expr_syntax *syntax, uint32_t *out)
 {
     uint32_t args[2] = {0, 0};
-    int rc;
     if (syntax->kind == FIRN_EXPR_SYNTAX_NEGATE && syntax->first->kind == FIRN_EXPR_SYNTAX_NUMBER) {
         return firn_expr_leaf_number(binder, syntax->first, true, out);
     }
-    FIRN_TRY(firn_expr_bind(binder, syntax->first, &args[0]));
+    FIRN_TRY_RETURN(firn_expr_bind(binder, syntax->first, &args[0]));
     if (syntax->kind == FIRN_EXPR_SYNTAX_NEGATE) {
         return firn_expr_arith_negate(binder, syntax->at, args[0], out);
     }
-    FIRN_TRY(firn_expr_bind(binder, syntax->first->next, &args[1]));
+    FIRN_TRY_RETURN(firn_expr_bind(binder, syntax->first->next, &args[1]));
     if (syntax->kind == FIRN_EXPR_SYNTAX_COMPARE) {
         return firn_expr_bind_compare(binder, syntax->at, (enum firn_expr_comparison)syntax->detail,
                                       args[0], args[1], out);
     }
     if (syntax->detail != '|') {
-        FIRN_TRY(adapt_both(binder, syntax->at, &args[0], &args[1]));
+        FIRN_TRY_RETURN(adapt_both(binder, syntax->at, &args[0], &args[1]));
     }
-    FIRN_TRY(firn_expr_arith_binary(binder, syntax->at, syntax->detail, args[0], args[1], out));
-out:
-    return rc;
+    return firn_expr_arith_binary(binder, syntax->at, syntax->detail, args[0], args[1], out);
 }
 
 int

@@ -75,8 +75,8 @@ bind_coalesce(struct firn_expr_binder *binder, struct call *call, uint32_t *out)
                                   .args = call->args,
                                   .arg_count = call->count};
     bool is_nullable = true;
-    int rc;
-    FIRN_TRY(firn_expr_bind_unify(binder, call->syntax->at, call->args, call->count, &node.type));
+    FIRN_TRY_RETURN(
+        firn_expr_bind_unify(binder, call->syntax->at, call->args, call->count, &node.type));
     if (node.op != FIRN_EXPR_OP_COALESCE && node.type.type == FIRN_TYPE_VECTOR) {
         return fail_argument(binder, call, 0, "what has an order");
     }
@@ -88,9 +88,7 @@ bind_coalesce(struct firn_expr_binder *binder, struct call *call, uint32_t *out)
         *out = call->args[0];
         return FIRN_OK;
     }
-    FIRN_TRY(firn_expr_bind_make(binder, &node, out));
-out:
-    return rc;
+    return firn_expr_bind_make(binder, &node, out);
 }
 
 static int
@@ -99,20 +97,17 @@ bind_nullif(struct firn_expr_binder *binder, struct call *call, uint32_t *out)
     struct firn_expr_node node = {.op = FIRN_EXPR_OP_CASE, .arg_count = 3};
     struct firn_cell null_cell = {.kind = FIRN_PHYSICAL_NONE};
     uint32_t args[3];
-    int rc;
     DCHECK(call->count == 2);
-    FIRN_TRY(firn_expr_bind_adapt(binder, call->syntax->at, type_of(binder, call->args[1]),
-                                  &call->args[0]));
+    FIRN_TRY_RETURN(firn_expr_bind_adapt(binder, call->syntax->at, type_of(binder, call->args[1]),
+                                         &call->args[0]));
     node.type = *type_of(binder, call->args[0]);
-    FIRN_TRY(firn_expr_bind_compare(binder, call->syntax->at, FIRN_EXPR_EQUAL, call->args[0],
-                                    call->args[1], &args[0]));
-    FIRN_TRY(firn_expr_bind_constant(binder, &node.type, &null_cell, &args[1]));
+    FIRN_TRY_RETURN(firn_expr_bind_compare(binder, call->syntax->at, FIRN_EXPR_EQUAL, call->args[0],
+                                           call->args[1], &args[0]));
+    FIRN_TRY_RETURN(firn_expr_bind_constant(binder, &node.type, &null_cell, &args[1]));
     args[2] = call->args[0];
     node.type.is_nullable = true;
     node.args = args;
-    FIRN_TRY(firn_expr_bind_make(binder, &node, out));
-out:
-    return rc;
+    return firn_expr_bind_make(binder, &node, out);
 }
 
 /* ---- numbers ---- */
@@ -122,7 +117,6 @@ bind_abs(struct firn_expr_binder *binder, struct call *call, uint32_t *out)
 {
     struct firn_expr_node node = {.op = FIRN_EXPR_OP_ABS};
     struct firn_expr_type type = *type_of(binder, call->args[0]);
-    int rc;
     DCHECK(call->count == 1);
     if (!firn_expr_is_number(type.type) && type.type != FIRN_TYPE_NULL) {
         return fail_argument(binder, call, 0, "a number");
@@ -138,10 +132,8 @@ bind_abs(struct firn_expr_binder *binder, struct call *call, uint32_t *out)
         node.type.type = FIRN_TYPE_F64;
     }
     node.type.is_nullable = type.is_nullable;
-    FIRN_TRY(firn_expr_bind_cast(binder, call->args[0], &node.type, &call->args[0]));
-    FIRN_TRY(make(binder, call, &node, out));
-out:
-    return rc;
+    FIRN_TRY_RETURN(firn_expr_bind_cast(binder, call->args[0], &node.type, &call->args[0]));
+    return make(binder, call, &node, out);
 }
 
 /* round(x), round(x, digits), floor(x), ceil(x). */
@@ -151,7 +143,6 @@ bind_round(struct firn_expr_binder *binder, struct call *call, uint32_t *out)
     struct firn_expr_node node = {.op = FIRN_EXPR_OP_ROUND,
                                   .detail = (uint8_t)call->function->detail};
     struct firn_expr_type type = *type_of(binder, call->args[0]);
-    int rc;
     DCHECK(call->count == 1 || call->count == 2);
     DCHECK(node.detail >= FIRN_EXPR_NEAREST && node.detail <= FIRN_EXPR_CEIL);
     if (call->count == 2) {
@@ -183,11 +174,9 @@ bind_round(struct firn_expr_binder *binder, struct call *call, uint32_t *out)
         node.number = 0;
     } else {
         node.type = (struct firn_expr_type){.type = FIRN_TYPE_F64};
-        FIRN_TRY(firn_expr_bind_cast(binder, call->args[0], &node.type, &call->args[0]));
+        FIRN_TRY_RETURN(firn_expr_bind_cast(binder, call->args[0], &node.type, &call->args[0]));
     }
-    FIRN_TRY(make(binder, call, &node, out));
-out:
-    return rc;
+    return make(binder, call, &node, out);
 }
 
 /* ---- texts ---- */
@@ -196,27 +185,21 @@ static int
 check_text(struct firn_expr_binder *binder, struct call *call, uint32_t i, bool is_blob_allowed)
 {
     firn_type type;
-    int rc;
     if (type_of(binder, call->args[i])->type == FIRN_TYPE_NULL) {
-        FIRN_TRY(adapt_to(binder, call, i, FIRN_TYPE_TEXT));
+        FIRN_TRY_RETURN(adapt_to(binder, call, i, FIRN_TYPE_TEXT));
     }
     type = type_of(binder, call->args[i])->type;
-    rc = type == FIRN_TYPE_TEXT || (is_blob_allowed && type == FIRN_TYPE_BLOB)
-             ? FIRN_OK
-             : fail_argument(binder, call, i, is_blob_allowed ? "text or a blob" : "text");
-out:
-    return rc;
+    return type == FIRN_TYPE_TEXT || (is_blob_allowed && type == FIRN_TYPE_BLOB)
+               ? FIRN_OK
+               : fail_argument(binder, call, i, is_blob_allowed ? "text or a blob" : "text");
 }
 
 static int
 bind_length(struct firn_expr_binder *binder, struct call *call, uint32_t *out)
 {
     struct firn_expr_node node = {.op = FIRN_EXPR_OP_LENGTH, .type.type = FIRN_TYPE_I64};
-    int rc;
-    FIRN_TRY(check_text(binder, call, 0, true));
-    FIRN_TRY(make(binder, call, &node, out));
-out:
-    return rc;
+    FIRN_TRY_RETURN(check_text(binder, call, 0, true));
+    return make(binder, call, &node, out);
 }
 
 static int
@@ -224,12 +207,9 @@ bind_case_of(struct firn_expr_binder *binder, struct call *call, uint32_t *out)
 {
     struct firn_expr_node node = {.op = (enum firn_expr_op)call->function->detail,
                                   .type.type = FIRN_TYPE_TEXT};
-    int rc;
     DCHECK(node.op == FIRN_EXPR_OP_LOWER || node.op == FIRN_EXPR_OP_UPPER);
-    FIRN_TRY(check_text(binder, call, 0, false));
-    FIRN_TRY(make(binder, call, &node, out));
-out:
-    return rc;
+    FIRN_TRY_RETURN(check_text(binder, call, 0, false));
+    return make(binder, call, &node, out);
 }
 
 static int
@@ -237,37 +217,31 @@ bind_substr(struct firn_expr_binder *binder, struct call *call, uint32_t *out)
 {
     struct firn_expr_node node = {.op = FIRN_EXPR_OP_SUBSTR};
     struct firn_expr_type whole = {.type = FIRN_TYPE_I64};
-    int rc;
     DCHECK(call->count == 2 || call->count == 3);
-    FIRN_TRY(check_text(binder, call, 0, true));
+    FIRN_TRY_RETURN(check_text(binder, call, 0, true));
     node.type.type = type_of(binder, call->args[0])->type;
     for (uint32_t i = 1; i < call->count; i++) {
-        FIRN_TRY(adapt_to(binder, call, i, FIRN_TYPE_I64));
+        FIRN_TRY_RETURN(adapt_to(binder, call, i, FIRN_TYPE_I64));
         if (!firn_expr_is_integer(type_of(binder, call->args[i])->type)) {
             return fail_argument(binder, call, i, "whole numbers after the text");
         }
-        FIRN_TRY(firn_expr_bind_cast(binder, call->args[i], &whole, &call->args[i]));
+        FIRN_TRY_RETURN(firn_expr_bind_cast(binder, call->args[i], &whole, &call->args[i]));
     }
-    FIRN_TRY(make(binder, call, &node, out));
-out:
-    return rc;
+    return make(binder, call, &node, out);
 }
 
 static int
 bind_prefix(struct firn_expr_binder *binder, struct call *call, uint32_t *out)
 {
     struct firn_expr_node node = {.op = FIRN_EXPR_OP_PREFIX, .type.type = FIRN_TYPE_BOOL};
-    int rc;
     DCHECK(call->count == 2);
-    FIRN_TRY(check_text(binder, call, 0, true));
-    FIRN_TRY(adapt_to(binder, call, 1, type_of(binder, call->args[0])->type));
-    FIRN_TRY(check_text(binder, call, 1, true));
+    FIRN_TRY_RETURN(check_text(binder, call, 0, true));
+    FIRN_TRY_RETURN(adapt_to(binder, call, 1, type_of(binder, call->args[0])->type));
+    FIRN_TRY_RETURN(check_text(binder, call, 1, true));
     if (type_of(binder, call->args[0])->type != type_of(binder, call->args[1])->type) {
         return fail_argument(binder, call, 1, "two texts, or two blobs");
     }
-    FIRN_TRY(make(binder, call, &node, out));
-out:
-    return rc;
+    return make(binder, call, &node, out);
 }
 
 /* ---- time ---- */
@@ -293,12 +267,9 @@ bind_extract(struct firn_expr_binder *binder, struct call *call, uint32_t *out)
     struct firn_expr_node node = {.op = FIRN_EXPR_OP_EXTRACT,
                                   .detail = (uint8_t)call->function->detail,
                                   .type.type = FIRN_TYPE_I64};
-    int rc;
     DCHECK(node.detail >= FIRN_EXPR_YEAR && node.detail <= FIRN_EXPR_SECOND);
-    FIRN_TRY(check_time(binder, call, 0));
-    FIRN_TRY(make(binder, call, &node, out));
-out:
-    return rc;
+    FIRN_TRY_RETURN(check_time(binder, call, 0));
+    return make(binder, call, &node, out);
 }
 
 static int
@@ -306,7 +277,6 @@ bind_date_trunc(struct firn_expr_binder *binder, struct call *call, uint32_t *ou
 {
     const struct firn_expr_node *unit = firn_expr_bind_node(binder, call->args[0]);
     struct firn_expr_node node = {.op = FIRN_EXPR_OP_TRUNCATE};
-    int rc;
     DCHECK(call->count == 2);
     for (unsigned i = FIRN_EXPR_YEAR; i <= FIRN_EXPR_SECOND; i++) {
         if (unit->op == FIRN_EXPR_OP_CONSTANT && unit->type.type == FIRN_TYPE_TEXT &&
@@ -320,13 +290,11 @@ bind_date_trunc(struct firn_expr_binder *binder, struct call *call, uint32_t *ou
                                    "the first argument of date_trunc is one of 'year', 'month', "
                                    "'day', 'hour', 'minute', 'second'");
     }
-    FIRN_TRY(check_time(binder, call, 1));
+    FIRN_TRY_RETURN(check_time(binder, call, 1));
     node.type.type = type_of(binder, call->args[1])->type;
     call->args[0] = call->args[1];
     call->count = 1;
-    FIRN_TRY(make(binder, call, &node, out));
-out:
-    return rc;
+    return make(binder, call, &node, out);
 }
 
 /* ---- aggregates ---- */

@@ -63,14 +63,12 @@ struct firn_expr_eval {
 static int
 graft_all(struct firn_expr_eval *eval, const struct firn_expr *const *exprs, firn_error *err)
 {
-    int rc = FIRN_OK;
     for (size_t i = 0; i < eval->root_count; i++) {
         struct firn_expr_graft graft = {.nodes = exprs[i]->nodes, .root = firn_expr_root(exprs[i])};
         CHECK(!exprs[i]->has_aggregates);
-        FIRN_TRY(firn_expr_builder_graft(&eval->builder, &graft, &eval->roots[i], err));
+        FIRN_TRY_RETURN(firn_expr_builder_graft(&eval->builder, &graft, &eval->roots[i], err));
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 static void
@@ -306,9 +304,8 @@ static int
 eval_constant(struct firn_expr_eval *eval, const struct firn_expr_node *node, struct state *state,
               firn_error *err)
 {
-    int rc = FIRN_OK;
     if (state->slot == NULL) {
-        FIRN_TRY(take_slot(eval, &state->slot, err));
+        FIRN_TRY_RETURN(take_slot(eval, &state->slot, err));
         state->slot->is_constant = true;
         firn_slice *bytes = (firn_slice *)(void *)state->slot->data;
         float *f32 = (float *)(void *)state->slot->data;
@@ -327,8 +324,7 @@ eval_constant(struct firn_expr_eval *eval, const struct firn_expr_node *node, st
     }
     state->values = values_of(eval, node, state->slot);
     state->values.valid = node->a.kind == FIRN_PHYSICAL_NONE ? state->slot->valid : NULL;
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 static void
@@ -421,13 +417,11 @@ static int
 take_part(struct firn_expr_eval *eval, uint32_t arg, const uint64_t *rows, struct slot *slot,
           firn_error *err)
 {
-    int rc = FIRN_OK;
     if (!is_empty(rows)) {
-        FIRN_TRY(eval_node(eval, arg, rows, err));
+        FIRN_TRY_RETURN(eval_node(eval, arg, rows, err));
         copy_rows(&eval->states[arg].values, rows, slot);
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 static int
@@ -435,7 +429,6 @@ eval_choice(struct firn_expr_eval *eval, const struct firn_expr_node *node, stru
             const uint64_t *mask, firn_error *err)
 {
     uint64_t open[FIRN_EXPR_MASK_WORDS];
-    int rc = FIRN_OK;
     memcpy(open, mask, sizeof open);
     memset(slot->valid, 0, sizeof slot->valid);
     bool is_case = node->op == FIRN_EXPR_OP_CASE;
@@ -443,21 +436,20 @@ eval_choice(struct firn_expr_eval *eval, const struct firn_expr_node *node, stru
         bool is_last = i + 1 == node->arg_count;
         struct firn_expr_truth truth;
         if (is_case && !is_last) {
-            FIRN_TRY(eval_truth(eval, node->args[i], open, &truth, err));
+            FIRN_TRY_RETURN(eval_truth(eval, node->args[i], open, &truth, err));
             DCHECK(is_part(truth.yes, open)); /* (I1) */
-            FIRN_TRY(take_part(eval, node->args[i + 1], truth.yes, slot, err));
+            FIRN_TRY_RETURN(take_part(eval, node->args[i + 1], truth.yes, slot, err));
             for (size_t word = 0; word < FIRN_EXPR_MASK_WORDS; word++) {
                 open[word] &= ~truth.yes[word];
             }
         } else {
-            FIRN_TRY(take_part(eval, node->args[i], open, slot, err));
+            FIRN_TRY_RETURN(take_part(eval, node->args[i], open, slot, err));
             for (size_t word = 0; word < FIRN_EXPR_MASK_WORDS; word++) {
                 open[word] &= ~slot->valid[word];
             }
         }
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 static int
@@ -524,19 +516,17 @@ eval_args(struct firn_expr_eval *eval, const struct firn_expr_node *node, const 
           struct args *args, firn_error *err)
 {
     bool are_few = node->arg_count <= sizeof args->few_nodes / sizeof args->few_nodes[0];
-    int rc = FIRN_OK;
     args->nodes = are_few ? args->few_nodes : firn_alloc_array(node->arg_count, sizeof(void *));
     args->values = are_few ? args->few_values : firn_alloc_array(node->arg_count, sizeof(void *));
     if (args->nodes == NULL || args->values == NULL) {
-        FIRN_TRY(firn_error_no_memory(err, "values of an expression"));
+        FIRN_TRY_RETURN(firn_error_no_memory(err, "values of an expression"));
     }
     for (uint32_t i = 0; i < node->arg_count; i++) {
-        FIRN_TRY(eval_node(eval, node->args[i], mask, err));
+        FIRN_TRY_RETURN(eval_node(eval, node->args[i], mask, err));
         args->nodes[i] = &eval->builder.nodes[node->args[i]];
         args->values[i] = &eval->states[node->args[i]].values;
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* The rows for which no argument is null; returns whether there may be others. */
@@ -598,10 +588,9 @@ eval_truth_values(struct firn_expr_eval *eval, uint32_t number, struct state *st
     const struct firn_expr_node *node = &eval->builder.nodes[number];
     struct firn_expr_truth truth;
     bool has_nulls = false;
-    int rc;
-    FIRN_TRY(eval_truth(eval, number, mask, &truth, err));
+    FIRN_TRY_RETURN(eval_truth(eval, number, mask, &truth, err));
     DCHECK(is_truth_of(&truth, mask)); /* (I1), (I2) */
-    FIRN_TRY(take_slot(eval, &state->slot, err));
+    FIRN_TRY_RETURN(take_slot(eval, &state->slot, err));
     uint64_t *out = (uint64_t *)(void *)state->slot->data;
     for (size_t i = 0; i < eval->batch.count; i++) {
         out[i] = truth.yes[i / 64] >> (i % 64) & 1;
@@ -612,8 +601,7 @@ eval_truth_values(struct firn_expr_eval *eval, uint32_t number, struct state *st
     }
     state->values = values_of(eval, node, state->slot);
     state->values.valid = has_nulls ? state->slot->valid : NULL;
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* Recursive: nodes are not deep. */
@@ -622,7 +610,6 @@ eval_node(struct firn_expr_eval *eval, uint32_t number, const uint64_t *mask, fi
 {
     const struct firn_expr_node *node = &eval->builder.nodes[number];
     struct state *state = &eval->states[number];
-    int rc = FIRN_OK;
     DCHECK(is_part(mask, eval->wanted)); /* (I1), (I2) */
     if (state->has_values && is_part(mask, state->mask)) {
         return FIRN_OK;
@@ -639,12 +626,12 @@ eval_node(struct firn_expr_eval *eval, uint32_t number, const uint64_t *mask, fi
         state->has_values = true;
         return FIRN_OK;
     case FIRN_EXPR_OP_CONSTANT:
-        FIRN_TRY(eval_constant(eval, node, state, err));
+        FIRN_TRY_RETURN(eval_constant(eval, node, state, err));
         return FIRN_OK;
     case FIRN_EXPR_OP_CASE:
     case FIRN_EXPR_OP_COALESCE:
-        FIRN_TRY(take_slot(eval, &state->slot, err));
-        FIRN_TRY(eval_choice(eval, node, state->slot, mask, err));
+        FIRN_TRY_RETURN(take_slot(eval, &state->slot, err));
+        FIRN_TRY_RETURN(eval_choice(eval, node, state->slot, mask, err));
         state->values = values_of(eval, node, state->slot);
         state->values.valid = is_part(mask, state->slot->valid) ? NULL : state->slot->valid;
         clear_nulls(&state->values, state->slot, mask);
@@ -652,17 +639,16 @@ eval_node(struct firn_expr_eval *eval, uint32_t number, const uint64_t *mask, fi
         break;
     default:
         if (firn_expr_is_truth(node->op)) {
-            FIRN_TRY(eval_truth_values(eval, number, state, mask, err));
+            FIRN_TRY_RETURN(eval_truth_values(eval, number, state, mask, err));
         } else {
-            FIRN_TRY(eval_strict(eval, node, state, mask, err));
+            FIRN_TRY_RETURN(eval_strict(eval, node, state, mask, err));
         }
         break;
     }
     DCHECK(are_nulls_zero(&state->values, mask)); /* (I3) */
     memcpy(state->mask, mask, sizeof state->mask);
     state->has_values = true;
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* ---- truth ---- */
@@ -684,8 +670,7 @@ truth_of_values(struct firn_expr_eval *eval, uint32_t number, const uint64_t *ma
     const struct firn_chunk_values *values = &eval->states[number].values;
     uint64_t bits[FIRN_EXPR_MASK_WORDS] = {0};
     uint64_t known[FIRN_EXPR_MASK_WORDS];
-    int rc;
-    FIRN_TRY(eval_node(eval, number, mask, err));
+    FIRN_TRY_RETURN(eval_node(eval, number, mask, err));
     DCHECK(values->kind == FIRN_PHYSICAL_U64);
     for (size_t i = 0; i < eval->batch.count; i++) {
         bits[i / 64] |= (uint64_t)(values->as.u64[i] != 0) << i % 64;
@@ -696,8 +681,7 @@ truth_of_values(struct firn_expr_eval *eval, uint32_t number, const uint64_t *ma
             values->valid != NULL && word < words ? mask[word] & values->valid[word] : mask[word];
     }
     truth_of_bits(bits, known, out);
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 static int
@@ -709,13 +693,12 @@ truth_of_joined(struct firn_expr_eval *eval, const struct firn_expr_node *node,
     uint64_t *all = is_and ? out->yes : out->no;
     uint64_t *one = is_and ? out->no : out->yes;
     uint64_t open[FIRN_EXPR_MASK_WORDS];
-    int rc = FIRN_OK;
     memcpy(open, mask, sizeof open);
     memcpy(all, mask, sizeof out->yes);
     memset(one, 0, sizeof out->no);
     for (uint32_t i = 0; i < node->arg_count && !is_empty(open); i++) {
         struct firn_expr_truth part;
-        FIRN_TRY(eval_truth(eval, node->args[i], open, &part, err));
+        FIRN_TRY_RETURN(eval_truth(eval, node->args[i], open, &part, err));
         DCHECK(is_truth_of(&part, open)); /* (I1) */
         for (size_t word = 0; word < FIRN_EXPR_MASK_WORDS; word++) {
             all[word] &= is_and ? part.yes[word] : part.no[word];
@@ -723,8 +706,7 @@ truth_of_joined(struct firn_expr_eval *eval, const struct firn_expr_node *node,
             open[word] &= ~one[word];
         }
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 static int
@@ -733,8 +715,7 @@ truth_of_null(struct firn_expr_eval *eval, const struct firn_expr_node *node, co
 {
     uint64_t bits[FIRN_EXPR_MASK_WORDS] = {0};
     const struct state *state = &eval->states[node->args[0]];
-    int rc;
-    FIRN_TRY(eval_node(eval, node->args[0], mask, err));
+    FIRN_TRY_RETURN(eval_node(eval, node->args[0], mask, err));
     size_t words = (eval->batch.count + 63) / 64;
     for (size_t word = 0; word < words; word++) {
         bits[word] = state->values.valid != NULL ? ~state->values.valid[word] : 0;
@@ -744,8 +725,7 @@ truth_of_null(struct firn_expr_eval *eval, const struct firn_expr_node *node, co
     }
     truth_of_bits(bits, mask, out);
     release_args(eval, node);
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 static int
@@ -825,12 +805,10 @@ int
 firn_expr_eval_values(struct firn_expr_eval *eval, size_t i, struct firn_chunk_values *out,
                       firn_error *err)
 {
-    int rc;
     CHECK(i < eval->root_count && eval->batch.count > 0);
-    FIRN_TRY(eval_node(eval, eval->roots[i], eval->wanted, err));
+    FIRN_TRY_RETURN(eval_node(eval, eval->roots[i], eval->wanted, err));
     *out = eval->states[eval->roots[i]].values;
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 int
@@ -838,14 +816,12 @@ firn_expr_eval_filter(struct firn_expr_eval *eval, size_t i, uint64_t *mask, fir
 {
     struct firn_expr_truth truth;
     uint64_t wanted[FIRN_EXPR_MASK_WORDS];
-    int rc;
     CHECK(i < eval->root_count && eval->batch.count > 0);
     for (size_t word = 0; word < FIRN_EXPR_MASK_WORDS; word++) {
         wanted[word] = mask[word] & eval->wanted[word];
     }
-    FIRN_TRY(eval_truth(eval, eval->roots[i], wanted, &truth, err));
+    FIRN_TRY_RETURN(eval_truth(eval, eval->roots[i], wanted, &truth, err));
     DCHECK(is_truth_of(&truth, wanted));
     memcpy(mask, truth.yes, sizeof truth.yes);
-out:
-    return rc;
+    return FIRN_OK;
 }

@@ -121,8 +121,7 @@ make_room(struct firn_expr_work *work)
 static int
 concat(struct firn_expr_work *work)
 {
-    int rc;
-    FIRN_TRY(make_room(work));
+    FIRN_TRY_RETURN(make_room(work));
     FIRN_EXPR_FOR_LIVE(work, row)
     {
         uint8_t *start = work->memory->data + work->memory->size;
@@ -138,16 +137,14 @@ concat(struct firn_expr_work *work)
         work->out.bytes[row] = firn_bytes(start, size);
     }
     DCHECK(work->memory->size <= work->memory->capacity);
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 static int
 change_case(struct firn_expr_work *work)
 {
     uint8_t first = work->node->op == FIRN_EXPR_OP_LOWER ? 'A' : 'a';
-    int rc;
-    FIRN_TRY(make_room(work));
+    FIRN_TRY_RETURN(make_room(work));
     FIRN_EXPR_FOR_LIVE(work, row)
     {
         firn_slice text = firn_expr_eval_bytes(work, 0, row);
@@ -160,8 +157,7 @@ change_case(struct firn_expr_work *work)
         work->out.bytes[row] = firn_bytes(start, text.size);
     }
     DCHECK(work->memory->size <= work->memory->capacity);
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* ---- parts ---- */

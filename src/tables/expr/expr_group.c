@@ -27,13 +27,11 @@ static int
 graft_all(struct grouping *grouping, const struct firn_expr *const *exprs, size_t count,
           uint32_t *out, firn_error *err)
 {
-    int rc = FIRN_OK;
     for (size_t i = 0; i < count; i++) {
         struct firn_expr_graft graft = {.nodes = exprs[i]->nodes, .root = firn_expr_root(exprs[i])};
-        FIRN_TRY(firn_expr_builder_graft(&grouping->all, &graft, &out[i], err));
+        FIRN_TRY_RETURN(firn_expr_builder_graft(&grouping->all, &graft, &out[i], err));
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* The number of an aggregate, which is added if it is new. */

@@ -71,16 +71,14 @@ add_columns(const struct firn_schema *schema, struct firn_expr_list *list, size_
             firn_error *err)
 {
     struct firn_expr_item *item;
-    int rc = FIRN_OK;
     for (size_t i = 0; i < schema->column_count; i++) {
-        FIRN_TRY(grow_list(list, capacity, &item, err));
-        FIRN_TRY(firn_expr_create_column(schema, (uint32_t)i, &item->expr, err));
+        FIRN_TRY_RETURN(grow_list(list, capacity, &item, err));
+        FIRN_TRY_RETURN(firn_expr_create_column(schema, (uint32_t)i, &item->expr, err));
         if (set_name(item, schema->columns[i].name, false) != FIRN_OK) {
-            FIRN_TRY(firn_error_no_memory(err, "a list of expressions"));
+            FIRN_TRY_RETURN(firn_error_no_memory(err, "a list of expressions"));
         }
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* The selected item that a tree refers to by number or name, or FIRN_EXPR_NONE. */

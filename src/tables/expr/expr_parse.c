@@ -187,17 +187,14 @@ is_reserved(const struct firn_expr_token *token)
 static int
 take_leaf(struct parser *parser, enum firn_expr_syntax_kind kind, struct firn_expr_syntax **out)
 {
-    int rc;
-    FIRN_TRY(new_node(parser, kind, out));
+    FIRN_TRY_RETURN(new_node(parser, kind, out));
     DCHECK(*out != NULL);
     (*out)->text = parser->token.text;
     if (parser->token.kind == FIRN_EXPR_TOKEN_STRING ||
         parser->token.kind == FIRN_EXPR_TOKEN_QUOTED) {
-        FIRN_TRY(unquote(parser, parser->token.text, &(*out)->text));
+        FIRN_TRY_RETURN(unquote(parser, parser->token.text, &(*out)->text));
     }
-    FIRN_TRY(advance(parser));
-out:
-    return rc;
+    return advance(parser);
 }
 
 /* Reads parts up to the closing parenthesis, which is taken. */
@@ -206,15 +203,12 @@ parse_parts(struct parser *parser, struct firn_expr_syntax *node)
 {
     struct firn_expr_syntax *part;
     bool is_more;
-    int rc;
     do {
-        FIRN_TRY(parse_expression(parser, &part));
+        FIRN_TRY_RETURN(parse_expression(parser, &part));
         add_child(node, part);
-        FIRN_TRY(accept(parser, ",", &is_more));
+        FIRN_TRY_RETURN(accept(parser, ",", &is_more));
     } while (is_more);
-    FIRN_TRY(expect(parser, ")"));
-out:
-    return rc;
+    return expect(parser, ")");
 }
 
 /* A type by its name, without the part in parentheses; FIRN_TYPE_NULL: there is none. */
@@ -276,7 +270,6 @@ parse_type(struct parser *parser, const struct firn_expr_type **out)
 {
     struct firn_expr_type *type = firn_arena_alloc(parser->arena, sizeof *type);
     bool is_taken = false;
-    int rc = FIRN_OK;
     if (type == NULL) {
         return firn_error_no_memory(parser->err, "an expression");
     }
@@ -288,31 +281,30 @@ parse_type(struct parser *parser, const struct firn_expr_type **out)
     if (type->type == FIRN_TYPE_NULL) {
         return fail(parser, "expected a type, as i64 or decimal(12, 2)");
     }
-    FIRN_TRY(advance(parser));
+    FIRN_TRY_RETURN(advance(parser));
     if (type->type == FIRN_TYPE_F64) {
-        FIRN_TRY(accept(parser, "precision", &is_taken));
+        FIRN_TRY_RETURN(accept(parser, "precision", &is_taken));
     }
     if (type->type == FIRN_TYPE_DECIMAL) {
-        FIRN_TRY(expect(parser, "("));
-        FIRN_TRY(parse_small(parser, FIRN_EXPR_PRECISION_MAX, &type->precision));
-        FIRN_TRY(accept(parser, ",", &is_taken));
+        FIRN_TRY_RETURN(expect(parser, "("));
+        FIRN_TRY_RETURN(parse_small(parser, FIRN_EXPR_PRECISION_MAX, &type->precision));
+        FIRN_TRY_RETURN(accept(parser, ",", &is_taken));
         if (is_taken) {
-            FIRN_TRY(parse_small(parser, type->precision, &type->scale));
+            FIRN_TRY_RETURN(parse_small(parser, type->precision, &type->scale));
         }
         if (type->precision == 0) {
             return fail(parser, "a decimal has 1 to 18 digits");
         }
-        FIRN_TRY(expect(parser, ")"));
+        FIRN_TRY_RETURN(expect(parser, ")"));
     } else if (type->type == FIRN_TYPE_VECTOR) {
-        FIRN_TRY(expect(parser, "("));
-        FIRN_TRY(parse_small(parser, FIRN_TABLE_DIMENSIONS_MAX, &type->dimensions));
+        FIRN_TRY_RETURN(expect(parser, "("));
+        FIRN_TRY_RETURN(parse_small(parser, FIRN_TABLE_DIMENSIONS_MAX, &type->dimensions));
         if (type->dimensions == 0) {
             return fail(parser, "a vector has 1 to 65535 dimensions");
         }
-        FIRN_TRY(expect(parser, ")"));
+        FIRN_TRY_RETURN(expect(parser, ")"));
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 static int
@@ -320,30 +312,27 @@ parse_case(struct parser *parser, struct firn_expr_syntax **out)
 {
     struct firn_expr_syntax *part;
     bool is_more;
-    int rc;
-    FIRN_TRY(new_node(parser, FIRN_EXPR_SYNTAX_CASE, out));
-    FIRN_TRY(advance(parser));
+    FIRN_TRY_RETURN(new_node(parser, FIRN_EXPR_SYNTAX_CASE, out));
+    FIRN_TRY_RETURN(advance(parser));
     if (!is_next(parser, "when")) {
         return fail(parser, "expected \"when\": write case when x = 1 then …");
     }
-    FIRN_TRY(accept(parser, "when", &is_more));
+    FIRN_TRY_RETURN(accept(parser, "when", &is_more));
     while (is_more) {
-        FIRN_TRY(parse_expression(parser, &part));
+        FIRN_TRY_RETURN(parse_expression(parser, &part));
         add_child(*out, part);
-        FIRN_TRY(expect(parser, "then"));
-        FIRN_TRY(parse_expression(parser, &part));
+        FIRN_TRY_RETURN(expect(parser, "then"));
+        FIRN_TRY_RETURN(parse_expression(parser, &part));
         add_child(*out, part);
-        FIRN_TRY(accept(parser, "when", &is_more));
+        FIRN_TRY_RETURN(accept(parser, "when", &is_more));
     }
-    FIRN_TRY(accept(parser, "else", &is_more));
+    FIRN_TRY_RETURN(accept(parser, "else", &is_more));
     if (is_more) {
         (*out)->detail = 1;
-        FIRN_TRY(parse_expression(parser, &part));
+        FIRN_TRY_RETURN(parse_expression(parser, &part));
         add_child(*out, part);
     }
-    FIRN_TRY(expect(parser, "end"));
-out:
-    return rc;
+    return expect(parser, "end");
 }
 
 /* Reads a call after its name: the parenthesis is next. */
@@ -431,7 +420,6 @@ static int
 parse_primary(struct parser *parser, struct firn_expr_syntax **out)
 {
     bool is_taken;
-    int rc;
     *out = NULL;
     switch (parser->token.kind) {
     case FIRN_EXPR_TOKEN_NUMBER:
@@ -450,14 +438,12 @@ parse_primary(struct parser *parser, struct firn_expr_syntax **out)
     if (is_next(parser, "?")) {
         return take_leaf(parser, FIRN_EXPR_SYNTAX_PARAMETER, out);
     }
-    FIRN_TRY(accept(parser, "(", &is_taken));
+    FIRN_TRY_RETURN(accept(parser, "(", &is_taken));
     if (!is_taken) {
         return fail(parser, "expected a value");
     }
-    FIRN_TRY(parse_expression(parser, out));
-    FIRN_TRY(expect(parser, ")"));
-out:
-    return rc;
+    FIRN_TRY_RETURN(parse_expression(parser, out));
+    return expect(parser, ")");
 }
 
 /* Goes one level deeper; the caller returns with leave. */
@@ -476,22 +462,20 @@ static int
 parse_unary(struct parser *parser, struct firn_expr_syntax **out)
 {
     struct firn_expr_syntax *part;
-    int rc;
     bool is_taken;
     if (is_next(parser, "+")) {
-        FIRN_TRY(accept(parser, "+", &is_taken));
+        FIRN_TRY_RETURN(accept(parser, "+", &is_taken));
     }
     if (!is_next(parser, "-")) {
         return parse_primary(parser, out);
     }
-    FIRN_TRY(enter(parser));
-    FIRN_TRY(new_node(parser, FIRN_EXPR_SYNTAX_NEGATE, out));
-    FIRN_TRY(advance(parser));
-    FIRN_TRY(parse_unary(parser, &part));
+    FIRN_TRY_RETURN(enter(parser));
+    FIRN_TRY_RETURN(new_node(parser, FIRN_EXPR_SYNTAX_NEGATE, out));
+    FIRN_TRY_RETURN(advance(parser));
+    FIRN_TRY_RETURN(parse_unary(parser, &part));
     add_child(*out, part);
     parser->depth--;
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* Operators of one level, from left to right. */
@@ -502,21 +486,19 @@ parse_binary(struct parser *parser, const char *signs,
 {
     struct firn_expr_syntax *node;
     struct firn_expr_syntax *part;
-    int rc;
-    FIRN_TRY(operand(parser, out));
+    FIRN_TRY_RETURN(operand(parser, out));
     while (parser->token.kind == FIRN_EXPR_TOKEN_SIGN &&
            strchr(signs, parser->token.text.data[0]) != NULL) {
-        FIRN_TRY(new_node(parser, FIRN_EXPR_SYNTAX_BINARY, &node));
+        FIRN_TRY_RETURN(new_node(parser, FIRN_EXPR_SYNTAX_BINARY, &node));
         DCHECK(node != NULL);
         node->detail = parser->token.text.data[0];
-        FIRN_TRY(advance(parser));
-        FIRN_TRY(operand(parser, &part));
+        FIRN_TRY_RETURN(advance(parser));
+        FIRN_TRY_RETURN(operand(parser, &part));
         add_child(node, *out);
         add_child(node, part);
         *out = node;
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 static int
@@ -536,8 +518,7 @@ static int
 parse_is(struct parser *parser, struct firn_expr_syntax *node)
 {
     struct firn_expr_syntax *part;
-    int rc;
-    FIRN_TRY(accept(parser, "not", &node->is_negated));
+    FIRN_TRY_RETURN(accept(parser, "not", &node->is_negated));
     if (is_next(parser, "null")) {
         node->kind = FIRN_EXPR_SYNTAX_IS_NULL;
         return advance(parser);
@@ -551,12 +532,11 @@ parse_is(struct parser *parser, struct firn_expr_syntax *node)
         return fail(parser, "expected null, true, false or distinct from");
     }
     node->kind = FIRN_EXPR_SYNTAX_DISTINCT;
-    FIRN_TRY(advance(parser));
-    FIRN_TRY(expect(parser, "from"));
-    FIRN_TRY(parse_sum(parser, &part));
+    FIRN_TRY_RETURN(advance(parser));
+    FIRN_TRY_RETURN(expect(parser, "from"));
+    FIRN_TRY_RETURN(parse_sum(parser, &part));
     add_child(node, part);
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 static enum firn_expr_comparison
@@ -629,35 +609,31 @@ static int
 parse_comparison(struct parser *parser, struct firn_expr_syntax **out)
 {
     struct firn_expr_syntax *node;
-    int rc;
-    FIRN_TRY(parse_sum(parser, out));
+    FIRN_TRY_RETURN(parse_sum(parser, out));
     while (comparison_of(&parser->token) != 0 || is_next(parser, "is") || is_next(parser, "not") ||
            is_next(parser, "between") || is_next(parser, "in") || is_next(parser, "like")) {
-        FIRN_TRY(new_node(parser, FIRN_EXPR_SYNTAX_COMPARE, &node));
+        FIRN_TRY_RETURN(new_node(parser, FIRN_EXPR_SYNTAX_COMPARE, &node));
         add_child(node, *out);
-        FIRN_TRY(parse_test(parser, node));
+        FIRN_TRY_RETURN(parse_test(parser, node));
         *out = node;
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 static int
 parse_not(struct parser *parser, struct firn_expr_syntax **out)
 {
     struct firn_expr_syntax *part;
-    int rc;
     if (!is_next(parser, "not")) {
         return parse_comparison(parser, out);
     }
-    FIRN_TRY(enter(parser));
-    FIRN_TRY(new_node(parser, FIRN_EXPR_SYNTAX_NOT, out));
-    FIRN_TRY(advance(parser));
-    FIRN_TRY(parse_not(parser, &part));
+    FIRN_TRY_RETURN(enter(parser));
+    FIRN_TRY_RETURN(new_node(parser, FIRN_EXPR_SYNTAX_NOT, out));
+    FIRN_TRY_RETURN(advance(parser));
+    FIRN_TRY_RETURN(parse_not(parser, &part));
     add_child(*out, part);
     parser->depth--;
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 static int
@@ -686,12 +662,10 @@ out:
 static int
 parse_expression(struct parser *parser, struct firn_expr_syntax **out)
 {
-    int rc;
-    FIRN_TRY(enter(parser));
-    FIRN_TRY(parse_joined(parser, true, out));
+    FIRN_TRY_RETURN(enter(parser));
+    FIRN_TRY_RETURN(parse_joined(parser, true, out));
     parser->depth--;
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* ---- texts ---- */
@@ -710,27 +684,26 @@ parse_item(struct parser *parser, const enum firn_expr_list_kind *kind,
            struct firn_expr_syntax_item *out)
 {
     bool is_taken = false;
-    int rc;
     *out = (struct firn_expr_syntax_item){.start = (uint32_t)parser->token.at};
     if (kind != NULL && *kind == FIRN_EXPR_SELECT && is_next(parser, "*")) {
         return take_leaf(parser, FIRN_EXPR_SYNTAX_STAR, &out->root);
     }
-    FIRN_TRY(is_lone_name(parser) ? take_leaf(parser, FIRN_EXPR_SYNTAX_NAME, &out->root)
-                                  : parse_expression(parser, &out->root));
+    FIRN_TRY_RETURN(is_lone_name(parser) ? take_leaf(parser, FIRN_EXPR_SYNTAX_NAME, &out->root)
+                                         : parse_expression(parser, &out->root));
     out->end = (uint32_t)parser->end;
     if (kind != NULL && *kind == FIRN_EXPR_ORDER) {
-        FIRN_TRY(accept(parser, "desc", &out->is_descending));
+        FIRN_TRY_RETURN(accept(parser, "desc", &out->is_descending));
         if (!out->is_descending) {
-            FIRN_TRY(accept(parser, "asc", &is_taken));
+            FIRN_TRY_RETURN(accept(parser, "asc", &is_taken));
         }
     } else if (kind != NULL && *kind == FIRN_EXPR_SELECT) {
-        FIRN_TRY(accept(parser, "as", &is_taken));
+        FIRN_TRY_RETURN(accept(parser, "as", &is_taken));
         if (is_taken && parser->token.kind == FIRN_EXPR_TOKEN_QUOTED) {
-            FIRN_TRY(unquote(parser, parser->token.text, &out->name));
-            FIRN_TRY(advance(parser));
+            FIRN_TRY_RETURN(unquote(parser, parser->token.text, &out->name));
+            FIRN_TRY_RETURN(advance(parser));
         } else if (is_taken && parser->token.kind == FIRN_EXPR_TOKEN_WORD) {
             out->name = parser->token.text;
-            FIRN_TRY(advance(parser));
+            FIRN_TRY_RETURN(advance(parser));
         } else if (is_taken) {
             return fail(parser, "expected a name");
         }
@@ -738,8 +711,7 @@ parse_item(struct parser *parser, const enum firn_expr_list_kind *kind,
             return fail(parser, "the name before this has 0, or more than 255 bytes");
         }
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 int

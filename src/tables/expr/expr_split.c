@@ -158,7 +158,6 @@ split_list(struct splitter *splitter, uint32_t number, const struct firn_expr_no
     const struct firn_expr_node *node = &splitter->expr->nodes[number];
     struct firn_chunk_predicate predicate = {
         .test = FIRN_CHUNK_IN, .list = node->list, .list_count = node->list_count};
-    int rc = FIRN_OK;
     DCHECK(node->list_count > 0);
     if (node->is_negated && node->list_count > NOT_IN_MAX) {
         add_rest(splitter, number);
@@ -168,12 +167,11 @@ split_list(struct splitter *splitter, uint32_t number, const struct firn_expr_no
         return add_condition(splitter, column, &predicate);
     }
     for (size_t i = 0; i < node->list_count; i++) {
-        FIRN_TRY(add_test(splitter, column,
-                          node->is_negated ? FIRN_CHUNK_NOT_EQUAL : FIRN_CHUNK_EQUAL,
-                          &node->list[i]));
+        FIRN_TRY_RETURN(add_test(splitter, column,
+                                 node->is_negated ? FIRN_CHUNK_NOT_EQUAL : FIRN_CHUNK_EQUAL,
+                                 &node->list[i]));
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* Splits a comparison of bytes with a constant, a prefix, or a pattern. */

@@ -451,8 +451,7 @@ create_outputs(struct firn_scan *scan, firn_error *err)
 static int
 next_groups(struct firn_scan *scan, size_t *out_count, firn_error *err)
 {
-    int rc;
-    FIRN_TRY(
+    FIRN_TRY_RETURN(
         firn_aggregate_next(scan->workers[0].aggregate, scan->keys, scan->results, out_count, err));
     if (*out_count == 0) {
         return FIRN_OK;
@@ -461,68 +460,62 @@ next_groups(struct firn_scan *scan, size_t *out_count, firn_error *err)
         .count = *out_count, .aggregates = scan->results, .keys = scan->keys};
     firn_expr_eval_begin(scan->outputs, &batch);
     for (size_t i = 0; i < scan->plan->output_count; i++) {
-        FIRN_TRY(firn_expr_eval_values(scan->outputs, i, &scan->computed[i], err));
+        FIRN_TRY_RETURN(firn_expr_eval_values(scan->outputs, i, &scan->computed[i], err));
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 static int
 sort_groups(struct firn_scan *scan, firn_error *err)
 {
     size_t count = 1;
-    int rc;
     uint64_t share = sort_share(scan);
-    FIRN_TRY(create_sort(scan, share > 0 ? share : scan->memory_bytes, &scan->own_sort, err));
+    FIRN_TRY_RETURN(
+        create_sort(scan, share > 0 ? share : scan->memory_bytes, &scan->own_sort, err));
     while (count > 0) {
-        FIRN_TRY(next_groups(scan, &count, err));
+        FIRN_TRY_RETURN(next_groups(scan, &count, err));
         if (count > 0) {
-            FIRN_TRY(firn_row_sort_add(scan->own_sort, scan->computed, count, NULL,
-                                       FIRN_ROW_SORT_ARRIVAL, err));
+            FIRN_TRY_RETURN(firn_row_sort_add(scan->own_sort, scan->computed, count, NULL,
+                                              FIRN_ROW_SORT_ARRIVAL, err));
         }
     }
-    FIRN_TRY(firn_row_sort_finish(scan->own_sort, err));
+    FIRN_TRY_RETURN(firn_row_sort_finish(scan->own_sort, err));
     scan->sort = scan->own_sort;
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 static int
 read_groups(struct firn_scan *scan, firn_error *err)
 {
-    int rc;
     for (unsigned i = 0; i < scan->worker_count; i++) {
-        FIRN_TRY(create_aggregate(scan, share_of(scan, i), &scan->workers[i].aggregate, err));
+        FIRN_TRY_RETURN(
+            create_aggregate(scan, share_of(scan, i), &scan->workers[i].aggregate, err));
     }
-    FIRN_TRY(create_outputs(scan, err));
-    FIRN_TRY(run_workers(scan, err));
+    FIRN_TRY_RETURN(create_outputs(scan, err));
+    FIRN_TRY_RETURN(run_workers(scan, err));
     struct firn_aggregate *all = scan->workers[0].aggregate;
     for (unsigned i = 1; i < scan->worker_count; i++) {
-        FIRN_TRY(firn_aggregate_merge(all, scan->workers[i].aggregate, err));
+        FIRN_TRY_RETURN(firn_aggregate_merge(all, scan->workers[i].aggregate, err));
     }
-    FIRN_TRY(firn_aggregate_finish(all, err));
+    FIRN_TRY_RETURN(firn_aggregate_finish(all, err));
     if (scan->plan->order.count > 0) {
-        FIRN_TRY(sort_groups(scan, err));
+        FIRN_TRY_RETURN(sort_groups(scan, err));
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 static int
 read_sorted(struct firn_scan *scan, firn_error *err)
 {
-    int rc;
     for (unsigned i = 0; i < scan->worker_count; i++) {
-        FIRN_TRY(create_sort(scan, share_of(scan, i), &scan->workers[i].sort, err));
+        FIRN_TRY_RETURN(create_sort(scan, share_of(scan, i), &scan->workers[i].sort, err));
     }
-    FIRN_TRY(run_workers(scan, err));
+    FIRN_TRY_RETURN(run_workers(scan, err));
     scan->sort = scan->workers[0].sort;
     for (unsigned i = 1; i < scan->worker_count; i++) {
-        FIRN_TRY(firn_row_sort_merge(scan->sort, scan->workers[i].sort, err));
+        FIRN_TRY_RETURN(firn_row_sort_merge(scan->sort, scan->workers[i].sort, err));
     }
-    FIRN_TRY(firn_row_sort_finish(scan->sort, err));
-out:
-    return rc;
+    return firn_row_sort_finish(scan->sort, err);
 }
 
 static int

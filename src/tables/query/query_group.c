@@ -255,39 +255,38 @@ add_by_codes(struct firn_query_worker *worker, bool *out, firn_error *err)
     const struct firn_chunk *chunks[FIRN_AGGREGATE_KEYS_MAX];
     size_t block = 0;
     bool has_codes;
-    int rc;
     *out = false;
-    FIRN_TRY(find_code_chunks(worker, chunks, &block, &has_codes, err));
+    FIRN_TRY_RETURN(find_code_chunks(worker, chunks, &block, &has_codes, err));
     if (!has_codes) {
         return FIRN_OK;
     }
     if (worker->codes_piece != firn_query_source_piece(worker->source)) {
-        FIRN_TRY(firn_aggregate_begin_codes(worker->aggregate, chunks, err));
+        FIRN_TRY_RETURN(firn_aggregate_begin_codes(worker->aggregate, chunks, err));
         worker->codes_piece = firn_query_source_piece(worker->source);
     }
-    FIRN_TRY(read_codes(worker, chunks, block, err));
+    FIRN_TRY_RETURN(read_codes(worker, chunks, block, err));
     for (size_t i = keys; i < plan->value_count; i++) {
         const struct firn_query_value *value = &plan->values[i];
         if (value->expr != NULL && value->column != SIZE_MAX) {
-            FIRN_TRY(
+            FIRN_TRY_RETURN(
                 firn_query_source_column(worker->source, value->column, &worker->values[i], err));
         }
     }
     if (worker->eval != NULL) {
-        FIRN_TRY(firn_query_source_begin_eval(worker->source, worker->eval, err));
+        FIRN_TRY_RETURN(firn_query_source_begin_eval(worker->source, worker->eval, err));
     }
     for (size_t i = keys; i < plan->value_count; i++) {
         if (plan->values[i].expr != NULL && plan->values[i].column == SIZE_MAX) {
-            FIRN_TRY(firn_expr_eval_values(worker->eval, worker->eval_index[i], &worker->values[i],
-                                           err));
+            FIRN_TRY_RETURN(firn_expr_eval_values(worker->eval, worker->eval_index[i],
+                                                  &worker->values[i], err));
         }
     }
-    FIRN_TRY(firn_aggregate_add_codes(worker->aggregate, worker->codes, worker->values + keys,
-                                      firn_query_source_rows(worker->source),
-                                      firn_query_source_mask(worker->source)->words, err));
+    FIRN_TRY_RETURN(firn_aggregate_add_codes(worker->aggregate, worker->codes,
+                                             worker->values + keys,
+                                             firn_query_source_rows(worker->source),
+                                             firn_query_source_mask(worker->source)->words, err));
     *out = true;
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 static int
@@ -295,19 +294,17 @@ add_batch(struct firn_query_worker *worker, firn_error *err)
 {
     const size_t keys = worker->input->plan->group.count;
     bool is_done = false;
-    int rc;
     if (keys == 0) {
         return add_to_one(worker, err);
     }
-    FIRN_TRY(add_by_codes(worker, &is_done, err));
+    FIRN_TRY_RETURN(add_by_codes(worker, &is_done, err));
     if (!is_done) {
-        FIRN_TRY(firn_query_worker_values(worker, err));
-        FIRN_TRY(firn_aggregate_add(worker->aggregate, worker->values, worker->values + keys,
-                                    firn_query_source_rows(worker->source),
-                                    firn_query_source_mask(worker->source)->words, err));
+        FIRN_TRY_RETURN(firn_query_worker_values(worker, err));
+        FIRN_TRY_RETURN(firn_aggregate_add(worker->aggregate, worker->values, worker->values + keys,
+                                           firn_query_source_rows(worker->source),
+                                           firn_query_source_mask(worker->source)->words, err));
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 int

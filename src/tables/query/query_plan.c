@@ -50,22 +50,19 @@ static int
 read_where(struct firn_query_plan *plan, const char *text, struct firn_expr_env *env,
            firn_error *err)
 {
-    int rc;
     if (text == NULL) {
         return FIRN_OK;
     }
     env->of = "where";
     env->no_aggregates = true;
-    FIRN_TRY(firn_expr_create(firn_str(text), env, &plan->where, err));
+    FIRN_TRY_RETURN(firn_expr_create(firn_str(text), env, &plan->where, err));
     env->no_aggregates = false;
     firn_type type = firn_expr_type_of(plan->where)->type;
     if (type != FIRN_TYPE_BOOL && type != FIRN_TYPE_NULL) {
         return firn_error_set(err, FIRN_INVALID, "where: a condition is true or false, not %s",
                               firn_type_name(type));
     }
-    FIRN_TRY(firn_expr_split(plan->where, &plan->split, err));
-out:
-    return rc;
+    return firn_expr_split(plan->where, &plan->split, err);
 }
 
 static int

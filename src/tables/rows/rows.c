@@ -779,9 +779,8 @@ with_free_numbers(const struct firn_table *table, const struct firn_schema *sche
 {
     struct firn_db_keyspace *tables;
     struct numbers numbers;
-    int rc;
-    FIRN_TRY(firn_db_keyspace_open(table->db, numbers_name, &tables, err));
-    FIRN_TRY(read_numbers(tables, table, &numbers, err));
+    FIRN_TRY_RETURN(firn_db_keyspace_open(table->db, numbers_name, &tables, err));
+    FIRN_TRY_RETURN(read_numbers(tables, table, &numbers, err));
     struct firn_schema model = firn_schema_model(schema);
     if (numbers.next_column > model.next_column) {
         model.next_column = (uint32_t)numbers.next_column;
@@ -789,9 +788,7 @@ with_free_numbers(const struct firn_table *table, const struct firn_schema *sche
     if (numbers.next_index > model.next_index) {
         model.next_index = (uint32_t)numbers.next_index;
     }
-    FIRN_TRY(firn_schema_create(&model, out, err));
-out:
-    return rc;
+    return firn_schema_create(&model, out, err);
 }
 
 /* Stores the next numbers of a new schema, before the schema is written. */
@@ -800,15 +797,13 @@ keep_numbers(const struct firn_table *table, const struct firn_schema *schema, f
 {
     struct firn_db_keyspace *tables;
     struct numbers numbers;
-    int rc;
-    FIRN_TRY(firn_db_keyspace_open(table->db, numbers_name, &tables, err));
-    FIRN_TRY(read_numbers(tables, table, &numbers, err));
+    FIRN_TRY_RETURN(firn_db_keyspace_open(table->db, numbers_name, &tables, err));
+    FIRN_TRY_RETURN(read_numbers(tables, table, &numbers, err));
     if (schema->next_column > numbers.next_column || schema->next_index > numbers.next_index) {
         numbers = (struct numbers){schema->next_column, schema->next_index};
-        FIRN_TRY(write_numbers(tables, table, &numbers, err));
+        FIRN_TRY_RETURN(write_numbers(tables, table, &numbers, err));
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 int

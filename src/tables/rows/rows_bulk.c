@@ -187,13 +187,12 @@ static int
 read_schema(struct firn_table_bulk *bulk, struct firn_db_view *view, firn_error *err)
 {
     struct firn_table *table = bulk->table;
-    int rc;
-    FIRN_TRY(firn_rows_schema(table, view, &bulk->schema, err));
-    FIRN_TRY(firn_db_get_at(table->schemas, view, firn_rows_schema_key(table), &bulk->record, err));
+    FIRN_TRY_RETURN(firn_rows_schema(table, view, &bulk->schema, err));
+    FIRN_TRY_RETURN(
+        firn_db_get_at(table->schemas, view, firn_rows_schema_key(table), &bulk->record, err));
     bulk->number = firn_rows_auto_column(bulk->schema);
     bulk->may_gather = has_plain_key(bulk->schema);
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 static int
@@ -228,20 +227,18 @@ take_columns(struct firn_table_bulk *bulk, const struct firn_rows_bulk_options *
              firn_error *err)
 {
     const struct firn_schema *schema = bulk->schema;
-    int rc = FIRN_OK;
     if (options->columns == NULL) {
         for (uint32_t i = 0; i < schema->column_count; i++) {
-            FIRN_TRY(take_column(bulk, i, err));
+            FIRN_TRY_RETURN(take_column(bulk, i, err));
         }
         return FIRN_OK;
     }
     for (size_t i = 0; i < options->column_count; i++) {
         const struct firn_schema_column *column;
-        FIRN_TRY(firn_schema_require(schema, firn_str(options->columns[i]), &column, err));
-        FIRN_TRY(take_column(bulk, (uint32_t)(column - schema->columns), err));
+        FIRN_TRY_RETURN(firn_schema_require(schema, firn_str(options->columns[i]), &column, err));
+        FIRN_TRY_RETURN(take_column(bulk, (uint32_t)(column - schema->columns), err));
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* The other columns get their defaults, once. */
@@ -270,7 +267,6 @@ open_inner(struct firn_table_bulk *bulk, const struct firn_rows_bulk_options *op
         {.keyspace = bulk->table->rows,
          .is_unique = !options->replaces,
          .is_scattered = options->replaces}};
-    int rc = FIRN_OK;
     if (options->replaces && schema->index_count > 0) {
         return firn_error_set(err, FIRN_CONFLICT, "the table '%s' has an index now",
                               firn_rows_name(bulk->table));
@@ -280,7 +276,7 @@ open_inner(struct firn_table_bulk *bulk, const struct firn_rows_bulk_options *op
         struct firn_db_bulk_part *part = &parts[1 + i];
         part->is_scattered = true;
         part->is_unique = schema->indexes[i].is_unique;
-        FIRN_TRY(
+        FIRN_TRY_RETURN(
             firn_rows_index_keyspace(bulk->table, view, &schema->indexes[i], &part->keyspace, err));
     }
     const struct firn_db_bulk_insert insert = {.parts = parts,
@@ -289,9 +285,7 @@ open_inner(struct firn_table_bulk *bulk, const struct firn_rows_bulk_options *op
                                                .refuse = refuse,
                                                .check = check_schema,
                                                .ctx = bulk};
-    rc = firn_db_bulk_open_insert(bulk->table->db, &insert, &bulk->inner, err);
-out:
-    return rc;
+    return firn_db_bulk_open_insert(bulk->table->db, &insert, &bulk->inner, err);
 }
 
 int
@@ -485,13 +479,11 @@ drain(struct firn_table_bulk *bulk, firn_error *err)
 static int
 begin_batches(struct firn_table_bulk *bulk, firn_error *err)
 {
-    int rc;
-    FIRN_TRY(create_batch(bulk, &bulk->batches[0].rows, err));
+    FIRN_TRY_RETURN(create_batch(bulk, &bulk->batches[0].rows, err));
     if (bulk->schema->index_count == 0 && firn_os_has_threads(firn_db_os(bulk->table->db))) {
-        FIRN_TRY(firn_os_jobs_create(firn_db_os(bulk->table->db), 1, &bulk->jobs, err));
+        FIRN_TRY_RETURN(firn_os_jobs_create(firn_db_os(bulk->table->db), 1, &bulk->jobs, err));
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* Whether the row is too large for a batch. The limits of rows are checked elsewhere. */
@@ -611,19 +603,17 @@ static int
 encode(struct firn_table_bulk *bulk, firn_error *err)
 {
     const struct firn_schema *schema = bulk->schema;
-    int rc;
     firn_buf_clear(&bulk->key);
-    FIRN_TRY(firn_schema_row_write(schema, bulk->cells, &bulk->key, NULL, err));
+    FIRN_TRY_RETURN(firn_schema_row_write(schema, bulk->cells, &bulk->key, NULL, err));
     for (size_t i = 0; i < schema->index_count; i++) {
         struct firn_buf *key = &bulk->index_keys[i];
         struct firn_buf *value = &index_values(bulk)[i];
         firn_buf_clear(key);
         firn_buf_clear(value);
-        FIRN_TRY(firn_schema_index_entry(schema, &schema->indexes[i], bulk->cells,
-                                         firn_buf_slice(&bulk->key), key, value, err));
+        FIRN_TRY_RETURN(firn_schema_index_entry(schema, &schema->indexes[i], bulk->cells,
+                                                firn_buf_slice(&bulk->key), key, value, err));
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* Whether the row has its entry in each index: their keys are never empty. */
@@ -705,7 +695,6 @@ static int
 put_values(struct firn_table_bulk *bulk, const firn_value *values, bool *out_is_there,
            firn_error *err)
 {
-    int rc;
     struct firn_rows_batch *rows = batch_at(bulk, bulk->begun)->rows;
     bool is_taken;
     *out_is_there = false;
@@ -717,13 +706,13 @@ put_values(struct firn_table_bulk *bulk, const firn_value *values, bool *out_is_
         return FIRN_OK;
     }
     firn_buf_clear(&bulk->key);
-    FIRN_TRY(firn_schema_row_write(bulk->schema, bulk->cells, &bulk->key, NULL, err));
+    FIRN_TRY_RETURN(firn_schema_row_write(bulk->schema, bulk->cells, &bulk->key, NULL, err));
     if (firn_slice_compare(firn_buf_slice(&bulk->key), firn_buf_slice(&bulk->batch_key)) <= 0) {
         return FIRN_OK;
     }
-    rc = firn_rows_batch_accept(rows, firn_buf_slice(&bulk->key)) == FIRN_OK
-             ? FIRN_OK
-             : firn_error_no_memory(err, "a load");
+    int rc = firn_rows_batch_accept(rows, firn_buf_slice(&bulk->key)) == FIRN_OK
+                 ? FIRN_OK
+                 : firn_error_no_memory(err, "a load");
     struct firn_buf key = bulk->batch_key;
     bulk->batch_key = bulk->key;
     bulk->key = key;
@@ -731,7 +720,6 @@ put_values(struct firn_table_bulk *bulk, const firn_value *values, bool *out_is_
     bulk->has_failed = rc != FIRN_OK;
     bulk->count += rc == FIRN_OK;
     *out_is_there = true;
-out:
     return rc;
 }
 
@@ -755,10 +743,8 @@ firn_rows_bulk_put_given(struct firn_table_bulk *bulk, const firn_value *values,
             return rc;
         }
     }
-    FIRN_TRY(take_values(bulk, values, is_given, err));
-    rc = put_cells(bulk, err);
-out:
-    return rc;
+    FIRN_TRY_RETURN(take_values(bulk, values, is_given, err));
+    return put_cells(bulk, err);
 }
 
 int

@@ -367,9 +367,9 @@ check_all(struct check *check, firn_error *err)
 {
     struct firn_storefile_progress *progress = check->options->progress;
     firn_error found;
-    int rc;
-    FIRN_TRY(firn_storefile_progress_begin_steps(progress, "check", 0, 0, &check->step, err));
-    rc = firn_rows_schema(check->table, check->view, &check->schema, &found);
+    FIRN_TRY_RETURN(
+        firn_storefile_progress_begin_steps(progress, "check", 0, 0, &check->step, err));
+    int rc = firn_rows_schema(check->table, check->view, &check->schema, &found);
     if (rc != FIRN_OK) {
         return pass_over(check, rc, &found, err);
     }
@@ -377,13 +377,12 @@ check_all(struct check *check, firn_error *err)
     if (check->cells == NULL) {
         return firn_error_no_memory(err, "a check");
     }
-    FIRN_TRY(walk(check, check->table->rows, visit_row, NULL, &check->is_readable, err));
+    FIRN_TRY_RETURN(walk(check, check->table->rows, visit_row, NULL, &check->is_readable, err));
     CHECK(check->schema->index_count <= FIRN_TABLE_INDEXES_MAX);
     for (size_t i = 0; i < check->schema->index_count; i++) {
-        FIRN_TRY(check_index(check, i, err));
+        FIRN_TRY_RETURN(check_index(check, i, err));
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 static void

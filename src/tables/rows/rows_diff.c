@@ -70,10 +70,9 @@ open_side(struct firn_table_diff *diff, const char *name, const struct firn_db_v
 {
     struct firn_table *table;
     firn_error unwanted;
-    int rc;
-    FIRN_TRY(view != NULL ? firn_db_view_open_copy(view, &side->view, err)
-                          : firn_db_view_open(diff->db, &side->view, err));
-    rc = firn_rows_open_at(side->view, name, &table, &unwanted);
+    FIRN_TRY_RETURN(view != NULL ? firn_db_view_open_copy(view, &side->view, err)
+                                 : firn_db_view_open(diff->db, &side->view, err));
+    int rc = firn_rows_open_at(side->view, name, &table, &unwanted);
     if (rc == FIRN_NOT_FOUND || rc == FIRN_INVALID) {
         return FIRN_OK; /* there is none, or a keyspace that is no table */
     }
@@ -82,9 +81,7 @@ open_side(struct firn_table_diff *diff, const char *name, const struct firn_db_v
         return rc;
     }
     side->rows = table->rows;
-    FIRN_TRY(firn_rows_schema(table, side->view, &side->schema, err));
-out:
-    return rc;
+    return firn_rows_schema(table, side->view, &side->schema, err);
 }
 
 static void *
@@ -242,19 +239,17 @@ static int
 open_all(struct firn_table_diff *diff, const char *name,
          const struct firn_rows_diff_options *options, firn_error *err)
 {
-    int rc;
-    FIRN_TRY(open_side(diff, name, options->before, &diff->before, err));
-    FIRN_TRY(open_side(diff, name, options->after, &diff->after, err));
+    FIRN_TRY_RETURN(open_side(diff, name, options->before, &diff->before, err));
+    FIRN_TRY_RETURN(open_side(diff, name, options->after, &diff->after, err));
     if (diff->before.rows == NULL && diff->after.rows == NULL) {
         return firn_error_set(err, FIRN_NOT_FOUND, "there is no table '%s'", name);
     }
     diff->is_one_table = is_one_table(diff);
     diff->walks_left = diff->is_one_table ? 1 : 2;
-    FIRN_TRY(allocate(diff, err));
+    FIRN_TRY_RETURN(allocate(diff, err));
     join(diff);
     choose_compared(diff);
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 int
@@ -360,20 +355,18 @@ compare(struct firn_table_diff *diff, const struct firn_db_diff_key *key, bool *
 {
     const struct side *after = &diff->after;
     const struct firn_schema_wanted wanted = {diff->compared, diff->compared_count};
-    int rc;
     *out = false;
     memset(diff->changed, 0, diff->column_count * sizeof *diff->changed);
-    FIRN_TRY(firn_schema_row_read(after->schema, key->key, key->before, &wanted, &diff->old_memory,
-                                  diff->old_cells, err));
-    FIRN_TRY(firn_schema_row_read(after->schema, key->key, key->after, &wanted, &diff->after.memory,
-                                  diff->new_cells, err));
+    FIRN_TRY_RETURN(firn_schema_row_read(after->schema, key->key, key->before, &wanted,
+                                         &diff->old_memory, diff->old_cells, err));
+    FIRN_TRY_RETURN(firn_schema_row_read(after->schema, key->key, key->after, &wanted,
+                                         &diff->after.memory, diff->new_cells, err));
     for (size_t i = 0; i < diff->compared_count; i++) {
         bool differs = !is_same(&diff->old_cells[i], &diff->new_cells[i]);
         diff->changed[after->places[diff->compared[i]]] = differs;
         *out |= differs;
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* Describes how the rows of a key differ; *out: they do. */
@@ -381,20 +374,19 @@ static int
 look(struct firn_table_diff *diff, const struct firn_db_diff_key *key, bool *out, firn_error *err)
 {
     bool is_changed = key->is_before && key->is_after;
-    int rc;
     *out = true;
     DCHECK(key->is_before || key->is_after);
     if (is_changed) {
-        FIRN_TRY(compare(diff, key, out, err));
+        FIRN_TRY_RETURN(compare(diff, key, out, err));
     }
     if (!*out) {
         return FIRN_OK;
     }
     if (key->is_before) {
-        FIRN_TRY(show(&diff->before, diff->column_count, key->key, key->before, err));
+        FIRN_TRY_RETURN(show(&diff->before, diff->column_count, key->key, key->before, err));
     }
     if (key->is_after) {
-        FIRN_TRY(show(&diff->after, diff->column_count, key->key, key->after, err));
+        FIRN_TRY_RETURN(show(&diff->after, diff->column_count, key->key, key->after, err));
     }
     diff->found = (firn_row_difference){.kind = is_changed       ? FIRN_ROW_DIFFERENCE_CHANGED
                                                 : key->is_before ? FIRN_ROW_DIFFERENCE_REMOVED
@@ -403,8 +395,7 @@ look(struct firn_table_diff *diff, const struct firn_db_diff_key *key, bool *out
                                         .before = key->is_before ? diff->before.values : NULL,
                                         .after = key->is_after ? diff->after.values : NULL,
                                         .changed = is_changed ? diff->changed : NULL};
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* For one table there is one walk; for two, the first is over the earlier, the second over the later table. */
@@ -427,16 +418,15 @@ firn_rows_diff_next(struct firn_table_diff *diff, const firn_row_difference **ou
 {
     struct firn_db_diff_key key;
     bool is_found = false;
-    int rc = FIRN_OK;
     *out = NULL;
     while (!is_found && diff->walks_left > 0) {
         bool has_key = false;
         if (diff->walk == NULL) {
-            FIRN_TRY(begin_walk(diff, err));
+            FIRN_TRY_RETURN(begin_walk(diff, err));
         }
-        FIRN_TRY(firn_db_diff_walk_next(diff->walk, &key, &has_key, err));
+        FIRN_TRY_RETURN(firn_db_diff_walk_next(diff->walk, &key, &has_key, err));
         if (has_key) {
-            FIRN_TRY(look(diff, &key, &is_found, err));
+            FIRN_TRY_RETURN(look(diff, &key, &is_found, err));
         } else {
             firn_db_diff_walk_close(diff->walk);
             diff->walk = NULL;
@@ -444,6 +434,5 @@ firn_rows_diff_next(struct firn_table_diff *diff, const firn_row_difference **ou
         }
     }
     *out = is_found ? &diff->found : NULL;
-out:
-    return rc;
+    return FIRN_OK;
 }

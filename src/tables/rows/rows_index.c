@@ -117,22 +117,19 @@ load_row(struct loading *loading, const struct firn_db_cursor *cursor, firn_erro
     firn_slice primary = firn_db_cursor_key(cursor);
     DCHECK(loading->cells != NULL && loading->bulk != NULL);
     uint64_t expires_ms = firn_db_cursor_expires_ms(cursor);
-    int rc;
-    FIRN_TRY(firn_schema_row_read(loading->schema, primary, firn_db_cursor_value(cursor), NULL,
-                                  &loading->memory, loading->cells, err));
+    FIRN_TRY_RETURN(firn_schema_row_read(loading->schema, primary, firn_db_cursor_value(cursor),
+                                         NULL, &loading->memory, loading->cells, err));
     firn_buf_clear(&loading->key);
     firn_buf_clear(&loading->value);
     if (expires_ms != 0 && firn_buf_append_le64(&loading->value, expires_ms) != FIRN_OK) {
         return firn_error_no_memory(err, "an index");
     }
-    FIRN_TRY(firn_schema_index_entry(loading->schema, loading->index, loading->cells, primary,
-                                     &loading->key, &loading->value, err));
+    FIRN_TRY_RETURN(firn_schema_index_entry(loading->schema, loading->index, loading->cells,
+                                            primary, &loading->key, &loading->value, err));
     firn_slice key = firn_buf_slice(&loading->key);
     firn_slice value = firn_buf_slice(&loading->value);
-    rc = expires_ms != 0 ? firn_db_bulk_put_expiring(loading->bulk, key, value, err)
-                         : firn_db_bulk_put(loading->bulk, key, value, err);
-out:
-    return rc;
+    return expires_ms != 0 ? firn_db_bulk_put_expiring(loading->bulk, key, value, err)
+                           : firn_db_bulk_put(loading->bulk, key, value, err);
 }
 
 static int
@@ -171,23 +168,20 @@ load(struct loading *loading, struct firn_db_txn *txn, firn_error *err)
     static const struct firn_storefile_progress quiet = {0};
     struct firn_db_keyspace *keyspace;
     char name[FIRN_ROWS_INDEX_NAME_SIZE];
-    int rc;
     DCHECK(loading->cells == NULL && loading->bulk == NULL);
     loading->cells = firn_alloc_zeroed(loading->schema->column_count * sizeof *loading->cells);
     if (loading->cells == NULL) {
         return firn_error_no_memory(err, "an index");
     }
-    FIRN_TRY(drop_keyspace(loading->table, loading->index->id, NULL, err));
+    FIRN_TRY_RETURN(drop_keyspace(loading->table, loading->index->id, NULL, err));
     firn_rows_name_index(firn_db_keyspace_schema(loading->table->rows), loading->index->id, name);
-    FIRN_TRY(firn_db_keyspace_create(loading->table->db, name, &keyspace, err));
-    FIRN_TRY(firn_db_bulk_open_unsorted(keyspace, &quiet, &loading->bulk, err));
+    FIRN_TRY_RETURN(firn_db_keyspace_create(loading->table->db, name, &keyspace, err));
+    FIRN_TRY_RETURN(firn_db_bulk_open_unsorted(keyspace, &quiet, &loading->bulk, err));
     if (loading->index->is_unique) {
         firn_db_bulk_refuse_twice(loading->bulk, refuse_twice, loading);
     }
-    FIRN_TRY(load_rows(loading, txn, err));
-    rc = firn_db_bulk_commit(loading->bulk, err);
-out:
-    return rc;
+    FIRN_TRY_RETURN(load_rows(loading, txn, err));
+    return firn_db_bulk_commit(loading->bulk, err);
 }
 
 static void

@@ -292,13 +292,12 @@ static int
 decode(const struct reading *reading, struct firn_row *row, firn_error *err)
 {
     const struct firn_schema_wanted wanted = {reading->places, reading->place_count};
-    int rc;
     DCHECK(reading->schema != NULL && row->key.size > 0);
     row->count = 0;
-    FIRN_TRY(reserve_values(row, reading->column_count, err));
-    FIRN_TRY(firn_schema_row_decode(reading->schema, firn_buf_slice(&row->key),
-                                    firn_buf_slice(&row->tuple), &wanted, &row->memory,
-                                    reading->order != NULL ? reading->decoded : row->values, err));
+    FIRN_TRY_RETURN(reserve_values(row, reading->column_count, err));
+    FIRN_TRY_RETURN(firn_schema_row_decode(
+        reading->schema, firn_buf_slice(&row->key), firn_buf_slice(&row->tuple), &wanted,
+        &row->memory, reading->order != NULL ? reading->decoded : row->values, err));
     for (size_t i = 0; reading->order != NULL && i < reading->column_count; i++) {
         DCHECK(reading->order[i] < reading->place_count);
         row->values[i] = reading->decoded[reading->order[i]];
@@ -310,8 +309,7 @@ decode(const struct reading *reading, struct firn_row *row, firn_error *err)
         row->schema = reading->schema;
         firn_schema_ref(row->schema);
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 static int
@@ -499,22 +497,19 @@ take_row(void *ctx, size_t i, struct firn_buf *value, firn_error *err)
 {
     struct many *many = ctx;
     struct firn_row *row = &many->row;
-    int rc;
     DCHECK(i < many->rows.count);
     if (value == NULL) {
         return FIRN_OK; /* answer_missing reports it later, in order */
     }
-    FIRN_TRY(answer_missing(many, many->rows.numbers[i]));
+    FIRN_TRY_RETURN(answer_missing(many, many->rows.numbers[i]));
     struct firn_buf tuple = *value;
     *value = row->tuple;
     row->tuple = tuple;
     if (firn_buf_assign(&row->key, many->rows.slices[i]) != FIRN_OK) {
         return firn_error_no_memory(err, "a row");
     }
-    FIRN_TRY(decode(&many->reading, row, err));
-    rc = answer(many, row);
-out:
-    return rc;
+    FIRN_TRY_RETURN(decode(&many->reading, row, err));
+    return answer(many, row);
 }
 
 /* The entry leads to a row. */
@@ -801,7 +796,8 @@ load(struct firn_table_cursor *cursor, firn_error *err)
         return rc == FIRN_OK ? FIRN_OK : firn_error_no_memory(err, "a row");
     }
     firn_slice primary;
-    FIRN_TRY(firn_schema_index_primary(reading->schema, reading->index, key, value, &primary, err));
+    FIRN_TRY_RETURN(
+        firn_schema_index_primary(reading->schema, reading->index, key, value, &primary, err));
     if (firn_buf_assign(&row->key, primary) != FIRN_OK) {
         return firn_error_no_memory(err, "a row");
     }
@@ -809,9 +805,7 @@ load(struct firn_table_cursor *cursor, firn_error *err)
         firn_buf_clear(&row->tuple); /* the entry has the key, and nothing else is wanted */
         return FIRN_OK;
     }
-    FIRN_TRY(get(reading, reading->table->rows, firn_buf_slice(&row->key), &row->tuple, err));
-out:
-    return rc;
+    return get(reading, reading->table->rows, firn_buf_slice(&row->key), &row->tuple, err);
 }
 
 int

@@ -211,19 +211,17 @@ look_at_index(struct firn_table *table, const struct firn_rows_stats_options *op
     static const struct firn_schema nothing = {.column_count = 0};
     struct gathering parts = {.schema = &nothing};
     struct firn_db_keyspace *keyspace;
-    int rc;
     *out = (firn_table_index_statistics){.name = (const char *)index->name.data,
                                          .is_unique = index->is_unique};
-    FIRN_TRY(firn_rows_index_keyspace(table, options->view, index, &keyspace, err));
-    FIRN_TRY(firn_db_stats_visit_parts(keyspace, options->view, visit_part, &parts, err));
+    FIRN_TRY_RETURN(firn_rows_index_keyspace(table, options->view, index, &keyspace, err));
+    FIRN_TRY_RETURN(firn_db_stats_visit_parts(keyspace, options->view, visit_part, &parts, err));
     out->entries = estimate(&parts);
     out->file_bytes = parts.stats.file_bytes;
     out->memory_bytes = parts.stats.memory_bytes;
     if (options->counts) {
-        FIRN_TRY(count_keys(keyspace, options->view, &out->entries, err));
+        FIRN_TRY_RETURN(count_keys(keyspace, options->view, &out->entries, err));
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* ---- the answer, in one piece ---- */

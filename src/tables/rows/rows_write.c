@@ -44,8 +44,8 @@ struct writing {
 static int
 begin(struct writing *writing, firn_error *err)
 {
-    int rc;
-    FIRN_TRY(firn_rows_schema_for_write(writing->table, writing->txn, &writing->schema, err));
+    FIRN_TRY_RETURN(
+        firn_rows_schema_for_write(writing->table, writing->txn, &writing->schema, err));
     /* Not earlier: a transaction that has ended may have outlived its store. */
     writing->expires_ms =
         writing->ttl_ms != 0 ? firn_db_txn_end_ms(writing->txn, writing->ttl_ms) : 0;
@@ -60,8 +60,7 @@ begin(struct writing *writing, firn_error *err)
         }
     }
     writing->before = writing->cells + count;
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 static void
@@ -288,22 +287,20 @@ write_entry(struct writing *writing, const struct firn_schema_index *index, bool
     DCHECK(puts || writing->has_before);
     bool differs = !puts || !writing->has_before ||
                    firn_schema_index_differs(index, writing->before, writing->cells);
-    int rc;
-    FIRN_TRY(firn_rows_index_keyspace(writing->table, firn_db_txn_view(writing->txn), index,
-                                      &keyspace, err));
+    FIRN_TRY_RETURN(firn_rows_index_keyspace(writing->table, firn_db_txn_view(writing->txn), index,
+                                             &keyspace, err));
     if (puts) {
-        FIRN_TRY(make_entry(writing, index, writing->cells, err));
-        FIRN_TRY(check_unique(writing, index, keyspace, err));
+        FIRN_TRY_RETURN(make_entry(writing, index, writing->cells, err));
+        FIRN_TRY_RETURN(check_unique(writing, index, keyspace, err));
         /* Even if it is there: the entry gets the row's time to live. */
-        FIRN_TRY(put_entry(writing, keyspace, err));
+        FIRN_TRY_RETURN(put_entry(writing, keyspace, err));
     }
     if (writing->has_before && differs) {
-        FIRN_TRY(make_entry(writing, index, writing->before, err));
-        FIRN_TRY(
+        FIRN_TRY_RETURN(make_entry(writing, index, writing->before, err));
+        FIRN_TRY_RETURN(
             firn_db_txn_delete(writing->txn, keyspace, firn_buf_slice(&writing->index_key), err));
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 static int
@@ -332,34 +329,31 @@ compose(struct writing *writing, const struct firn_rows_put *put, firn_error *er
 {
     uint64_t given[FIRN_TABLE_COLUMNS_MAX / 64] = {0};
     const struct firn_schema *schema = writing->schema;
-    int rc;
-    FIRN_TRY(take_values(writing, put, given, err));
+    FIRN_TRY_RETURN(take_values(writing, put, given, err));
     if (put->mode != FIRN_ROWS_UPDATE) {
-        FIRN_TRY(fill_defaults(writing, given, err));
-        FIRN_TRY(firn_schema_row_write(schema, writing->cells, &writing->key, NULL, err));
+        FIRN_TRY_RETURN(fill_defaults(writing, given, err));
+        FIRN_TRY_RETURN(firn_schema_row_write(schema, writing->cells, &writing->key, NULL, err));
     } else {
-        FIRN_TRY(check_key_given(writing, given, err));
-        FIRN_TRY(firn_schema_row_write(schema, writing->cells, &writing->key, NULL, err));
+        FIRN_TRY_RETURN(check_key_given(writing, given, err));
+        FIRN_TRY_RETURN(firn_schema_row_write(schema, writing->cells, &writing->key, NULL, err));
     }
     /* Replacing rows of a table without indexes needs no old rows. */
     if (put->mode != FIRN_ROWS_UPSERT || schema->index_count > 0) {
-        FIRN_TRY(read_before(writing, err));
+        FIRN_TRY_RETURN(read_before(writing, err));
     }
     for (size_t i = 0; i < schema->column_count && put->mode == FIRN_ROWS_UPDATE; i++) {
         if (writing->has_before && !is_given(given, i)) {
             writing->cells[i] = writing->before[i];
         }
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 static int
 write_row(struct writing *writing, const struct firn_rows_put *put, firn_error *err)
 {
-    int rc;
-    FIRN_TRY(begin(writing, err));
-    FIRN_TRY(compose(writing, put, err));
+    FIRN_TRY_RETURN(begin(writing, err));
+    FIRN_TRY_RETURN(compose(writing, put, err));
     if (put->mode == FIRN_ROWS_INSERT && writing->has_before) {
         return firn_error_set(err, FIRN_EXISTS, "the table '%s' has a row with that key already",
                               firn_rows_name(writing->table));
@@ -367,11 +361,10 @@ write_row(struct writing *writing, const struct firn_rows_put *put, firn_error *
     if (put->mode == FIRN_ROWS_UPDATE && !writing->has_before) {
         return refuse_missing(writing, err);
     }
-    FIRN_TRY(firn_schema_row_write(writing->schema, writing->cells, NULL, &writing->tuple, err));
-    FIRN_TRY(write_entries(writing, true, err));
-    FIRN_TRY(put_row(writing, err));
-out:
-    return rc;
+    FIRN_TRY_RETURN(
+        firn_schema_row_write(writing->schema, writing->cells, NULL, &writing->tuple, err));
+    FIRN_TRY_RETURN(write_entries(writing, true, err));
+    return put_row(writing, err);
 }
 
 /* If it fails half way, its writes are rolled back. */
@@ -470,18 +463,16 @@ firn_rows_write_put(struct firn_table *table, struct firn_db_txn *txn,
 static int
 find_row(struct writing *writing, const firn_value *key, size_t key_count, firn_error *err)
 {
-    int rc;
     if (key_count != writing->schema->key_count) {
         return firn_error_set(err, FIRN_INVALID, "%zu values for the %zu columns of the key",
                               key_count, writing->schema->key_count);
     }
-    FIRN_TRY(firn_schema_row_key(writing->schema, key, key_count, &writing->key, err));
-    FIRN_TRY(read_before(writing, err));
+    FIRN_TRY_RETURN(firn_schema_row_key(writing->schema, key, key_count, &writing->key, err));
+    FIRN_TRY_RETURN(read_before(writing, err));
     if (!writing->has_before) {
         return refuse_missing(writing, err);
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 struct add_work {
@@ -496,26 +487,25 @@ write_add(struct writing *writing, void *ctx, firn_error *err)
     const struct add_work *work = ctx;
     const struct firn_rows_add *add = work->add;
     const struct firn_schema_column *column;
-    int rc;
     DCHECK(work->table == writing->table);
-    FIRN_TRY(begin(writing, err));
-    FIRN_TRY(firn_schema_require(writing->schema, firn_str(add->column), &column, err));
+    FIRN_TRY_RETURN(begin(writing, err));
+    FIRN_TRY_RETURN(firn_schema_require(writing->schema, firn_str(add->column), &column, err));
     if (column->is_key) {
         return firn_error_set(err, FIRN_INVALID, "the column '%s' of the key cannot be added to",
                               add->column);
     }
-    FIRN_TRY(find_row(writing, add->key, add->key_count, err));
+    FIRN_TRY_RETURN(find_row(writing, add->key, add->key_count, err));
     for (size_t i = 0; i < writing->schema->column_count; i++) {
         writing->cells[i] = writing->before[i];
     }
     struct firn_cell *cell = &writing->cells[column - writing->schema->columns];
-    FIRN_TRY(firn_schema_value_add(column, cell, &add->number, err));
-    FIRN_TRY(firn_schema_row_write(writing->schema, writing->cells, NULL, &writing->tuple, err));
-    FIRN_TRY(write_entries(writing, true, err));
-    FIRN_TRY(put_row(writing, err));
+    FIRN_TRY_RETURN(firn_schema_value_add(column, cell, &add->number, err));
+    FIRN_TRY_RETURN(
+        firn_schema_row_write(writing->schema, writing->cells, NULL, &writing->tuple, err));
+    FIRN_TRY_RETURN(write_entries(writing, true, err));
+    FIRN_TRY_RETURN(put_row(writing, err));
     *work->out = firn_schema_value_of(column, cell);
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 static int
@@ -549,15 +539,12 @@ static int
 write_delete(struct writing *writing, void *ctx, firn_error *err)
 {
     const struct delete_work *work = ctx;
-    int rc;
     DCHECK(work->table == writing->table && writing->expires_ms == 0);
-    FIRN_TRY(begin(writing, err));
-    FIRN_TRY(find_row(writing, work->key, work->key_count, err));
-    FIRN_TRY(write_entries(writing, false, err));
-    FIRN_TRY(
-        firn_db_txn_delete(writing->txn, writing->table->rows, firn_buf_slice(&writing->key), err));
-out:
-    return rc;
+    FIRN_TRY_RETURN(begin(writing, err));
+    FIRN_TRY_RETURN(find_row(writing, work->key, work->key_count, err));
+    FIRN_TRY_RETURN(write_entries(writing, false, err));
+    return firn_db_txn_delete(writing->txn, writing->table->rows, firn_buf_slice(&writing->key),
+                              err);
 }
 
 static int

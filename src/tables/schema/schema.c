@@ -333,19 +333,17 @@ check_counts(const struct firn_schema *model, firn_error *err)
 static int
 check(const struct firn_schema *schema, firn_error *err)
 {
-    int rc;
     if (schema->key_count == 0) {
         return firn_error_set(err, FIRN_INVALID,
                               "a table needs a primary key: name one of its columns");
     }
-    FIRN_TRY(check_columns(schema, err));
-    FIRN_TRY(check_order(schema, schema->key, schema->key_count, "the primary key", err));
-    FIRN_TRY(check_indexes(schema, err));
+    FIRN_TRY_RETURN(check_columns(schema, err));
+    FIRN_TRY_RETURN(check_order(schema, schema->key, schema->key_count, "the primary key", err));
+    FIRN_TRY_RETURN(check_indexes(schema, err));
     for (size_t i = 0; i < schema->vector_index_count; i++) {
-        FIRN_TRY(check_vector_index(schema, i, err));
+        FIRN_TRY_RETURN(check_vector_index(schema, i, err));
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* ---- copying ---- */

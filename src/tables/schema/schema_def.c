@@ -288,7 +288,6 @@ static int
 take_vector_indexes(struct draft *draft, const firn_table_def *def, firn_error *err)
 {
     const uint8_t *at = (const uint8_t *)def->vector_indexes;
-    int rc = FIRN_OK;
     DCHECK(def->vector_index_count <= FIRN_TABLE_INDEXES_MAX);
     for (size_t i = 0; i < def->vector_index_count; i++) {
         firn_vector_index index = FIRN_VECTOR_INDEX_INIT;
@@ -300,12 +299,13 @@ take_vector_indexes(struct draft *draft, const firn_table_def *def, firn_error *
                                   "an index of vectors has no size: begin it with "
                                   "FIRN_VECTOR_INDEX_INIT");
         }
-        FIRN_TRY(read_struct(&index, sizeof index, at, size, err));
+        FIRN_TRY_RETURN(read_struct(&index, sizeof index, at, size, err));
         if (index.name == NULL || index.column == NULL) {
             return firn_error_set(err, FIRN_INVALID,
                                   "an index of vectors has no name or no column");
         }
-        FIRN_TRY(firn_schema_def_ids(&draft->schema, &index.column, 1, "an index", &column, err));
+        FIRN_TRY_RETURN(
+            firn_schema_def_ids(&draft->schema, &index.column, 1, "an index", &column, err));
         draft->vector_indexes[i] =
             (struct firn_schema_vector_index){.id = draft->schema.next_index++,
                                               .name = firn_str(index.name),
@@ -317,8 +317,7 @@ take_vector_indexes(struct draft *draft, const firn_table_def *def, firn_error *
     }
     draft->schema.vector_indexes = draft->vector_indexes;
     draft->schema.vector_index_count = def->vector_index_count;
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 int

@@ -383,24 +383,22 @@ append_time(firn_type type, int64_t number, struct firn_buf *out)
     int64_t year;
     int64_t month;
     int64_t day;
-    int rc;
     if (type == FIRN_TYPE_TIMESTAMP) {
         micros = ((number % day_us) + day_us) % day_us;
         days = (number - micros) / day_us;
     }
     date_of(days, &year, &month, &day);
-    FIRN_TRY(firn_buf_append_format(out, "'%04d-%02d-%02d", (int)year, (int)month, (int)day));
+    FIRN_TRY_RETURN(
+        firn_buf_append_format(out, "'%04d-%02d-%02d", (int)year, (int)month, (int)day));
     if (type == FIRN_TYPE_TIMESTAMP) {
         int seconds = (int)(micros / 1000000);
-        FIRN_TRY(firn_buf_append_format(out, " %02d:%02d:%02d", seconds / 3600, seconds / 60 % 60,
-                                        seconds % 60));
+        FIRN_TRY_RETURN(firn_buf_append_format(out, " %02d:%02d:%02d", seconds / 3600,
+                                               seconds / 60 % 60, seconds % 60));
         if (micros % 1000000 != 0) {
-            FIRN_TRY(firn_buf_append_format(out, ".%06d", (int)(micros % 1000000)));
+            FIRN_TRY_RETURN(firn_buf_append_format(out, ".%06d", (int)(micros % 1000000)));
         }
     }
-    FIRN_TRY(firn_buf_append_u8(out, '\''));
-out:
-    return rc;
+    return firn_buf_append_u8(out, '\'');
 }
 
 static int
@@ -419,27 +417,24 @@ static int
 append_bytes(firn_type type, firn_slice bytes, struct firn_buf *out)
 {
     static const size_t groups[] = {4, 2, 2, 2, 6};
-    int rc;
     if (type == FIRN_TYPE_TEXT) {
-        FIRN_TRY(firn_buf_append_u8(out, '\''));
+        FIRN_TRY_RETURN(firn_buf_append_u8(out, '\''));
         for (size_t i = 0; i < bytes.size; i++) {
-            FIRN_TRY(firn_buf_append(out, "''", bytes.data[i] == '\'' ? 1 : 0));
-            FIRN_TRY(firn_buf_append_u8(out, bytes.data[i]));
+            FIRN_TRY_RETURN(firn_buf_append(out, "''", bytes.data[i] == '\'' ? 1 : 0));
+            FIRN_TRY_RETURN(firn_buf_append_u8(out, bytes.data[i]));
         }
     } else if (type == FIRN_TYPE_UUID) {
         size_t at = 0;
         for (size_t i = 0; i < sizeof groups / sizeof groups[0]; i++) {
-            FIRN_TRY(firn_buf_append_str(out, i == 0 ? "'" : "-"));
-            FIRN_TRY(append_hex(firn_bytes(bytes.data + at, groups[i]), out));
+            FIRN_TRY_RETURN(firn_buf_append_str(out, i == 0 ? "'" : "-"));
+            FIRN_TRY_RETURN(append_hex(firn_bytes(bytes.data + at, groups[i]), out));
             at += groups[i];
         }
     } else {
-        FIRN_TRY(firn_buf_append_str(out, "x'"));
-        FIRN_TRY(append_hex(bytes, out));
+        FIRN_TRY_RETURN(firn_buf_append_str(out, "x'"));
+        FIRN_TRY_RETURN(append_hex(bytes, out));
     }
-    FIRN_TRY(firn_buf_append_u8(out, '\''));
-out:
-    return rc;
+    return firn_buf_append_u8(out, '\'');
 }
 
 int

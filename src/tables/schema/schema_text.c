@@ -38,58 +38,49 @@ is_plain(firn_slice name)
 static int
 append_name(firn_slice name, struct firn_buf *out)
 {
-    int rc;
     if (is_plain(name)) {
         return firn_buf_append_slice(out, name);
     }
-    FIRN_TRY(firn_buf_append_u8(out, '"'));
+    FIRN_TRY_RETURN(firn_buf_append_u8(out, '"'));
     for (size_t i = 0; i < name.size; i++) {
-        FIRN_TRY(firn_buf_append(out, "\"", name.data[i] == '"' ? 1 : 0));
-        FIRN_TRY(firn_buf_append_u8(out, name.data[i]));
+        FIRN_TRY_RETURN(firn_buf_append(out, "\"", name.data[i] == '"' ? 1 : 0));
+        FIRN_TRY_RETURN(firn_buf_append_u8(out, name.data[i]));
     }
-    FIRN_TRY(firn_buf_append_u8(out, '"'));
-out:
-    return rc;
+    return firn_buf_append_u8(out, '"');
 }
 
 static int
 append_list(const struct firn_schema *schema, const uint32_t *places, size_t count,
             struct firn_buf *out)
 {
-    int rc = FIRN_OK;
     for (size_t i = 0; i < count; i++) {
         DCHECK(places[i] < schema->column_count);
-        FIRN_TRY(firn_buf_append_str(out, i == 0 ? " (" : ", "));
-        FIRN_TRY(append_name(schema->columns[places[i]].name, out));
+        FIRN_TRY_RETURN(firn_buf_append_str(out, i == 0 ? " (" : ", "));
+        FIRN_TRY_RETURN(append_name(schema->columns[places[i]].name, out));
     }
-    FIRN_TRY(firn_buf_append_u8(out, ')'));
-out:
-    return rc;
+    return firn_buf_append_u8(out, ')');
 }
 
 static int
 append_column(const struct firn_schema_column *column, struct firn_buf *out)
 {
     char type[FIRN_SCHEMA_TYPE_TEXT_SIZE];
-    int rc;
-    FIRN_TRY(append_name(column->name, out));
-    FIRN_TRY(firn_buf_append_u8(out, ' '));
-    FIRN_TRY(firn_buf_append_str(out, firn_schema_type_text(column, type)));
+    FIRN_TRY_RETURN(append_name(column->name, out));
+    FIRN_TRY_RETURN(firn_buf_append_u8(out, ' '));
+    FIRN_TRY_RETURN(firn_buf_append_str(out, firn_schema_type_text(column, type)));
     if (column->is_auto) {
-        FIRN_TRY(firn_buf_append_str(out, " auto"));
+        FIRN_TRY_RETURN(firn_buf_append_str(out, " auto"));
     } else if (!column->is_nullable && !column->is_key) {
-        FIRN_TRY(firn_buf_append_str(out, " not null"));
+        FIRN_TRY_RETURN(firn_buf_append_str(out, " not null"));
     }
     if (column->default_value.kind != FIRN_PHYSICAL_NONE) {
-        FIRN_TRY(firn_buf_append_str(out, " default "));
-        FIRN_TRY(firn_schema_literal_append(column, &column->default_value, out));
+        FIRN_TRY_RETURN(firn_buf_append_str(out, " default "));
+        FIRN_TRY_RETURN(firn_schema_literal_append(column, &column->default_value, out));
     }
     if (column->has_bloom_filter) {
-        FIRN_TRY(firn_buf_append_str(out, " bloom"));
+        FIRN_TRY_RETURN(firn_buf_append_str(out, " bloom"));
     }
-    FIRN_TRY(firn_buf_append_str(out, ", "));
-out:
-    return rc;
+    return firn_buf_append_str(out, ", ");
 }
 
 const char *
@@ -107,22 +98,20 @@ append_vector_index(const struct firn_schema *schema, const struct firn_schema_v
 {
     const firn_vector_index usual = FIRN_VECTOR_INDEX_INIT;
     char number[32];
-    int rc;
-    FIRN_TRY(firn_buf_append_str(out, ", vector index "));
-    FIRN_TRY(append_name(index->name, out));
-    FIRN_TRY(append_list(schema, &index->place, 1, out));
-    FIRN_TRY(firn_buf_append_u8(out, ' '));
-    FIRN_TRY(firn_buf_append_str(out, firn_schema_text_metric(index->metric)));
+    FIRN_TRY_RETURN(firn_buf_append_str(out, ", vector index "));
+    FIRN_TRY_RETURN(append_name(index->name, out));
+    FIRN_TRY_RETURN(append_list(schema, &index->place, 1, out));
+    FIRN_TRY_RETURN(firn_buf_append_u8(out, ' '));
+    FIRN_TRY_RETURN(firn_buf_append_str(out, firn_schema_text_metric(index->metric)));
     if (index->m != usual.m) {
         (void)snprintf(number, sizeof number, " m %u", (unsigned)index->m);
-        FIRN_TRY(firn_buf_append_str(out, number));
+        FIRN_TRY_RETURN(firn_buf_append_str(out, number));
     }
     if (index->ef_construction != usual.ef_construction) {
         (void)snprintf(number, sizeof number, " ef %u", (unsigned)index->ef_construction);
-        FIRN_TRY(firn_buf_append_str(out, number));
+        FIRN_TRY_RETURN(firn_buf_append_str(out, number));
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 int

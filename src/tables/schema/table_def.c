@@ -310,21 +310,18 @@ static int
 parse_names(struct parser *parser, const char *const **out, size_t *out_count)
 {
     struct pool *pool = &parser->pool;
-    int rc;
     *out = pool->names + pool->name_count;
     *out_count = 0;
-    FIRN_TRY(expect_sign(parser, '('));
+    FIRN_TRY_RETURN(expect_sign(parser, '('));
     do {
         if (pool->name_count == pool->name_max || *out_count == FIRN_TABLE_KEY_COLUMNS_MAX) {
             return fail_limit(parser, "columns in a key", FIRN_TABLE_KEY_COLUMNS_MAX);
         }
-        FIRN_TRY(parse_name(parser, &pool->names[pool->name_count]));
+        FIRN_TRY_RETURN(parse_name(parser, &pool->names[pool->name_count]));
         pool->name_count++;
         ++*out_count;
     } while (take_sign(parser, ','));
-    FIRN_TRY(expect_sign(parser, ')'));
-out:
-    return rc;
+    return expect_sign(parser, ')');
 }
 
 /* Reads a number of at most 5 digits: a precision, a scale, or dimensions. */
@@ -378,7 +375,6 @@ type_named(const struct token *token)
 static int
 parse_type(struct parser *parser, firn_table_column *column)
 {
-    int rc = FIRN_OK;
     if (is_word(&parser->token, "int8")) {
         return fail(parser, "int8 is one byte to some and eight to others: write i8 or i64");
     }
@@ -392,22 +388,21 @@ parse_type(struct parser *parser, firn_table_column *column)
         (void)take_word(parser, "precision");
     }
     if (column->type == FIRN_TYPE_DECIMAL) {
-        FIRN_TRY(expect_sign(parser, '('));
-        FIRN_TRY(parse_count(parser, &column->precision));
+        FIRN_TRY_RETURN(expect_sign(parser, '('));
+        FIRN_TRY_RETURN(parse_count(parser, &column->precision));
         if (take_sign(parser, ',')) {
-            FIRN_TRY(parse_count(parser, &column->scale));
+            FIRN_TRY_RETURN(parse_count(parser, &column->scale));
         }
-        FIRN_TRY(expect_sign(parser, ')'));
+        FIRN_TRY_RETURN(expect_sign(parser, ')'));
     } else if (column->type == FIRN_TYPE_VECTOR) {
-        FIRN_TRY(expect_sign(parser, '('));
-        FIRN_TRY(parse_count(parser, &column->dimensions));
-        FIRN_TRY(expect_sign(parser, ')'));
+        FIRN_TRY_RETURN(expect_sign(parser, '('));
+        FIRN_TRY_RETURN(parse_count(parser, &column->dimensions));
+        FIRN_TRY_RETURN(expect_sign(parser, ')'));
     } else if (parser->token.kind == TOKEN_SIGN && parser->token.text.data[0] == '(') {
         return fail(parser,
                     "only decimal and vector have numbers; lengths of texts are not limited");
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 static int
@@ -471,17 +466,15 @@ parse_index(struct parser *parser, bool is_unique)
 {
     firn_table_def *def = parser->def;
     struct pool *pool = &parser->pool;
-    int rc;
     if (def->index_count == pool->index_max) {
         return fail_limit(parser, "indexes", pool->index_max);
     }
     firn_table_index *index = &pool->indexes[def->index_count];
     *index = (firn_table_index){.is_unique = is_unique};
-    FIRN_TRY(parse_name(parser, &index->name));
-    FIRN_TRY(parse_names(parser, &index->columns, &index->column_count));
+    FIRN_TRY_RETURN(parse_name(parser, &index->name));
+    FIRN_TRY_RETURN(parse_names(parser, &index->columns, &index->column_count));
     def->index_count++;
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* m and ef: how a graph is built. */
@@ -490,20 +483,18 @@ parse_parameters(struct parser *parser, firn_vector_index *index)
 {
     bool has_m = false;
     bool has_ef = false;
-    int rc = FIRN_OK;
     for (;;) {
         if (!has_m && take_word(parser, "m")) {
             has_m = true;
-            FIRN_TRY(parse_count(parser, &index->m));
+            FIRN_TRY_RETURN(parse_count(parser, &index->m));
         } else if (!has_ef && take_word(parser, "ef")) {
             has_ef = true;
-            FIRN_TRY(parse_count(parser, &index->ef_construction));
+            FIRN_TRY_RETURN(parse_count(parser, &index->ef_construction));
         } else {
             break;
         }
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 static int
@@ -511,16 +502,15 @@ parse_vector_index(struct parser *parser)
 {
     firn_table_def *def = parser->def;
     struct pool *pool = &parser->pool;
-    int rc;
     if (def->vector_index_count == pool->index_max) {
         return fail_limit(parser, "indexes", pool->index_max);
     }
     firn_vector_index *index = &pool->vector_indexes[def->vector_index_count];
     *index = (firn_vector_index)FIRN_VECTOR_INDEX_INIT;
-    FIRN_TRY(parse_name(parser, &index->name));
-    FIRN_TRY(expect_sign(parser, '('));
-    FIRN_TRY(parse_name(parser, &index->column));
-    FIRN_TRY(expect_sign(parser, ')'));
+    FIRN_TRY_RETURN(parse_name(parser, &index->name));
+    FIRN_TRY_RETURN(expect_sign(parser, '('));
+    FIRN_TRY_RETURN(parse_name(parser, &index->column));
+    FIRN_TRY_RETURN(expect_sign(parser, ')'));
     uint32_t metric = 1;
     const char *word;
     while ((word = firn_schema_text_metric(metric)) != NULL && !take_word(parser, word)) {
@@ -530,10 +520,9 @@ parse_vector_index(struct parser *parser)
         return fail(parser, "expected l2, dot or cosine");
     }
     index->metric = (firn_metric)metric;
-    FIRN_TRY(parse_parameters(parser, index));
+    FIRN_TRY_RETURN(parse_parameters(parser, index));
     def->vector_index_count++;
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* Takes "vector index"; "vector" alone may be the name of a column. */
@@ -558,7 +547,6 @@ parse_properties(struct parser *parser, firn_table_column *column)
     firn_table_def *def = parser->def;
     struct pool *pool = &parser->pool;
     unsigned seen = 0;
-    int rc = FIRN_OK;
     while (parser->token.kind == TOKEN_WORD) {
         struct token begin = parser->token;
         unsigned found = 0;
@@ -572,7 +560,7 @@ parse_properties(struct parser *parser, firn_table_column *column)
             column->not_null = true;
         } else if (take_word(parser, "default")) {
             found = DEFAULT;
-            FIRN_TRY((seen & DEFAULT) == 0 ? parse_default(parser, column) : FIRN_OK);
+            FIRN_TRY_RETURN((seen & DEFAULT) == 0 ? parse_default(parser, column) : FIRN_OK);
         } else if (take_word(parser, "auto")) {
             found = AUTO;
             column->is_auto = true;
@@ -606,8 +594,7 @@ parse_properties(struct parser *parser, firn_table_column *column)
             return fail(parser, "a column of the primary key is never null");
         }
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 static int
@@ -615,18 +602,16 @@ parse_column(struct parser *parser)
 {
     firn_table_def *def = parser->def;
     struct pool *pool = &parser->pool;
-    int rc;
     if (def->column_count == pool->column_max) {
         return fail_limit(parser, "columns", pool->column_max);
     }
     firn_table_column *column = &pool->columns[def->column_count];
     *column = (firn_table_column){.type = FIRN_TYPE_NULL};
-    FIRN_TRY(parse_name(parser, &column->name));
-    FIRN_TRY(parse_type(parser, column));
-    FIRN_TRY(parse_properties(parser, column));
+    FIRN_TRY_RETURN(parse_name(parser, &column->name));
+    FIRN_TRY_RETURN(parse_type(parser, column));
+    FIRN_TRY_RETURN(parse_properties(parser, column));
     def->column_count++;
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 static int

@@ -158,20 +158,17 @@ static int
 is_seen(struct search *search, struct worker *worker, const struct batch *batch, size_t row,
         bool *out, firn_error *err)
 {
-    int rc = FIRN_OK;
     *out = true;
     if (!batch->is_loose) {
         return FIRN_OK;
     }
     if (!worker->group.is_open || worker->group.run != batch->run ||
         worker->group.number != batch->group) {
-        FIRN_TRY(firn_lsm_group_open(&worker->group, batch->run, batch->group, err));
+        FIRN_TRY_RETURN(firn_lsm_group_open(&worker->group, batch->run, batch->group, err));
     }
-    rc = firn_lsm_pieces_shows(firn_query_pieces(search->scan), &worker->group,
-                               (uint32_t)(batch->first_row + row), firn_buf_slice(&worker->key),
-                               out, err);
-out:
-    return rc;
+    return firn_lsm_pieces_shows(firn_query_pieces(search->scan), &worker->group,
+                                 (uint32_t)(batch->first_row + row), firn_buf_slice(&worker->key),
+                                 out, err);
 }
 
 /* Measures a row that may be near enough exactly, and takes it if it is. */
@@ -181,7 +178,6 @@ offer(struct search *search, struct worker *worker, struct batch *batch, size_t 
 {
     const double distance =
         firn_search_measure_exact(&search->measure, batch->vectors.as.bytes[row].data);
-    int rc;
     worker->judged++;
     if (!(distance <= (double)__DBL_MAX__)) {
         return firn_error_set(err, FIRN_CORRUPT,
@@ -192,16 +188,15 @@ offer(struct search *search, struct worker *worker, struct batch *batch, size_t 
     if (distance > own || (distance == own && search->is_ordered) || distance > load_most(search)) {
         return FIRN_OK;
     }
-    FIRN_TRY(encode_key(search, worker, batch, row, err));
+    FIRN_TRY_RETURN(encode_key(search, worker, batch, row, err));
     bool is_there;
-    FIRN_TRY(is_seen(search, worker, batch, row, &is_there, err));
+    FIRN_TRY_RETURN(is_seen(search, worker, batch, row, &is_there, err));
     if (!is_there) {
         return FIRN_OK;
     }
-    FIRN_TRY(firn_search_top_put(&worker->top, distance, firn_buf_slice(&worker->key), err));
+    FIRN_TRY_RETURN(firn_search_top_put(&worker->top, distance, firn_buf_slice(&worker->key), err));
     share_most(search, firn_search_top_most(&worker->top));
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* Measures up to four rows of a batch. */
@@ -243,7 +238,6 @@ visit(void *ctx, unsigned number, struct firn_query_rows *rows, firn_error *err)
     uint16_t four[FOUR];
     size_t count = 0;
     uint64_t measured = 0;
-    int rc;
     bool is_placed =
         firn_query_visit_place(rows, &batch.run, &batch.group, &batch.first_row, &batch.is_loose);
     DCHECK(is_placed || !batch.is_loose);
@@ -252,7 +246,7 @@ visit(void *ctx, unsigned number, struct firn_query_rows *rows, firn_error *err)
                                 batch.is_loose)) {
         return FIRN_OK;
     }
-    FIRN_TRY(firn_query_visit_column(rows, search->schema->key_count, &batch.vectors, err));
+    FIRN_TRY_RETURN(firn_query_visit_column(rows, search->schema->key_count, &batch.vectors, err));
     for (size_t word = 0; word < FIRN_CHUNK_MASK_WORDS; word++) {
         uint64_t bits = wanted[word];
         if (batch.vectors.valid != NULL) {
@@ -262,18 +256,17 @@ visit(void *ctx, unsigned number, struct firn_query_rows *rows, firn_error *err)
         for (; bits != 0; bits &= bits - 1) {
             four[count++] = (uint16_t)(word * 64 + (size_t)__builtin_ctzll(bits));
             if (count == FOUR) {
-                FIRN_TRY(measure(search, worker, &batch, four, count, err));
+                FIRN_TRY_RETURN(measure(search, worker, &batch, four, count, err));
                 count = 0;
             }
         }
     }
     if (count > 0) {
-        FIRN_TRY(measure(search, worker, &batch, four, count, err));
+        FIRN_TRY_RETURN(measure(search, worker, &batch, four, count, err));
     }
     worker->measured +=
         measured; /* once a batch: other threads' counts may be in the same cache line */
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 static bool
@@ -414,7 +407,6 @@ look(struct search *search, struct firn_scan *scan, struct firn_lsm_pieces *piec
         .visit = visit, .take = search->sources != NULL ? take : NULL, .ctx = search};
     const double infinity = __builtin_inf();
     uint64_t bits;
-    int rc;
     search->scan = scan;
     search->worker_count = scan != NULL ? firn_query_workers(scan) : 1;
     search->workers = firn_alloc_zeroed(search->worker_count * sizeof search->workers[0]);
@@ -428,8 +420,8 @@ look(struct search *search, struct firn_scan *scan, struct firn_lsm_pieces *piec
     atomic_init(&search->most, bits);
     *out_lacks = false;
     if (scan != NULL) {
-        FIRN_TRY(firn_search_measure_init(&search->measure, search->request, err));
-        FIRN_TRY(firn_query_visit(scan, &visitor, err));
+        FIRN_TRY_RETURN(firn_search_measure_init(&search->measure, search->request, err));
+        FIRN_TRY_RETURN(firn_query_visit(scan, &visitor, err));
         if (search->sources != NULL) {
             firn_search_source_teach(search->sources, pieces);
         }
@@ -439,12 +431,10 @@ look(struct search *search, struct firn_scan *scan, struct firn_lsm_pieces *piec
                                                      search->request->where != NULL, &search->rows);
     }
     if (search->sources != NULL && !*out_lacks) {
-        FIRN_TRY(firn_search_source_ask(search->sources, pieces, search->request,
-                                        &search->workers[0].top, out_lacks, err));
+        FIRN_TRY_RETURN(firn_search_source_ask(search->sources, pieces, search->request,
+                                               &search->workers[0].top, out_lacks, err));
     }
-    rc = join(search, out, err);
-out:
-    return rc;
+    return join(search, out, err);
 }
 
 static void

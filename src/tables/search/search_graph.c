@@ -154,14 +154,13 @@ find_exact(struct firn_search_graphs *graphs, const struct firn_graph *graph,
     const struct firn_graph_search_options options = {
         .wanted = ask->wanted, .allowed = ask->allowed, .allowed_count = ask->allowed_count};
     struct firn_graph_search_counts counts;
-    int rc;
-    FIRN_TRY(make_room(graphs, ask->wanted, err));
-    FIRN_TRY(firn_graph_exact(graph, ask->query, &options, graphs->scratch, graphs->candidates,
-                              graphs->distances, out_count, &counts, err));
+    FIRN_TRY_RETURN(make_room(graphs, ask->wanted, err));
+    FIRN_TRY_RETURN(firn_graph_exact(graph, ask->query, &options, graphs->scratch,
+                                     graphs->candidates, graphs->distances, out_count, &counts,
+                                     err));
     graphs->evaluated += counts.evaluated;
     graphs->judged += counts.expanded;
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 static void
@@ -295,7 +294,6 @@ firn_search_graph_open(struct firn_search_graphs *graphs, struct firn_lsm_pieces
                        uint32_t column, const struct firn_search_request *request,
                        const struct firn_schema *schema, firn_error *err)
 {
-    int rc = FIRN_OK;
     DCHECK(graphs->scratch == NULL && graphs->list.size == 0);
     graphs->sources = (struct firn_search_sources){
         .ctx = graphs,
@@ -308,13 +306,11 @@ firn_search_graph_open(struct firn_search_graphs *graphs, struct firn_lsm_pieces
     graphs->request = request;
     graphs->damaged = 0;
     if (pieces != NULL) {
-        FIRN_TRY(firn_lsm_pieces_graphs(pieces, column, (uint32_t)request->metric, &graphs->list,
-                                        &graphs->damaged, err));
+        FIRN_TRY_RETURN(firn_lsm_pieces_graphs(pieces, column, (uint32_t)request->metric,
+                                               &graphs->list, &graphs->damaged, err));
     }
-    FIRN_TRY(make_key(graphs, request, schema, err));
-    rc = firn_graph_search_scratch_create(&graphs->scratch, err);
-out:
-    return rc;
+    FIRN_TRY_RETURN(make_key(graphs, request, schema, err));
+    return firn_graph_search_scratch_create(&graphs->scratch, err);
 }
 
 void

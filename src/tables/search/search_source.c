@@ -388,7 +388,6 @@ take_seen(struct reading *reading, const struct part *part, const uint64_t *allo
           const struct firn_search_candidate *found, size_t count, size_t wanted,
           struct firn_search_top *top, size_t *out_seen, bool *out_is_over, firn_error *err)
 {
-    int rc = FIRN_OK;
     *out_seen = 0;
     *out_is_over = false;
     for (size_t i = 0; i < count && *out_seen < wanted && !*out_is_over; i++) {
@@ -398,16 +397,15 @@ take_seen(struct reading *reading, const struct part *part, const uint64_t *allo
               (allowed == NULL || (allowed[row / 64] >> (row % 64) & 1) != 0));
         *out_is_over = found[i].distance > firn_search_top_most(top);
         if (!*out_is_over) {
-            FIRN_TRY(read_row(reading, part, row, &is_seen, err));
+            FIRN_TRY_RETURN(read_row(reading, part, row, &is_seen, err));
             if (is_seen) {
-                FIRN_TRY(firn_search_top_put(top, found[i].distance, firn_buf_slice(&reading->key),
-                                             err));
+                FIRN_TRY_RETURN(firn_search_top_put(top, found[i].distance,
+                                                    firn_buf_slice(&reading->key), err));
                 ++*out_seen;
             }
         }
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* Copies the rows of one top into another. */

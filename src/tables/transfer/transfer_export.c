@@ -46,7 +46,6 @@ take_columns(struct export *export, const struct firn_schema *schema,
 {
     DCHECK(export->columns == NULL && export->column_count == 0);
     size_t count = read->columns != NULL ? read->column_count : schema->column_count;
-    int rc = FIRN_OK;
     export->columns = firn_alloc_zeroed((count + 1) * sizeof *export->columns);
     if (export->columns == NULL) {
         return firn_error_no_memory(err, "an export");
@@ -54,13 +53,12 @@ take_columns(struct export *export, const struct firn_schema *schema,
     for (size_t i = 0; i < count; i++) {
         const struct firn_schema_column *column = &schema->columns[i];
         if (read->columns != NULL) {
-            FIRN_TRY(firn_schema_require(schema, firn_str(read->columns[i]), &column, err));
+            FIRN_TRY_RETURN(firn_schema_require(schema, firn_str(read->columns[i]), &column, err));
         }
-        FIRN_TRY(take_column(export, column));
+        FIRN_TRY_RETURN(take_column(export, column));
     }
     DCHECK(export->column_count == count);
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 static int
@@ -83,32 +81,27 @@ write_row(struct export *export, const struct firn_row *row, firn_error *err)
 {
     size_t count;
     const firn_value *values = firn_rows_read_row_values(row, &count);
-    int rc;
     DCHECK(count == export->column_count);
-    FIRN_TRY(export->is_json
-                 ? firn_json_writer_row(export->columns, values, count, &export->text, err)
-                 : firn_csv_writer_row(&export->format, export->columns, values, count,
-                                       &export->text, err));
+    FIRN_TRY_RETURN(export->is_json
+                        ? firn_json_writer_row(export->columns, values, count, &export->text, err)
+                        : firn_csv_writer_row(&export->format, export->columns, values, count,
+                                              &export->text, err));
     export->statistics->rows++;
-    rc = export->text.size >= PIECE_SIZE ? flush(export, err) : FIRN_OK;
-out:
-    return rc;
+    return export->text.size >= PIECE_SIZE ? flush(export, err) : FIRN_OK;
 }
 
 static int
 write_rows(struct export *export, struct firn_table_cursor *cursor, firn_error *err)
 {
     const struct firn_row *row;
-    int rc;
     for (;;) {
-        FIRN_TRY(firn_rows_read_cursor_next(cursor, &row, err));
+        FIRN_TRY_RETURN(firn_rows_read_cursor_next(cursor, &row, err));
         if (row == NULL) {
             return flush(export, err);
         }
-        FIRN_TRY(write_row(export, row, err));
+        FIRN_TRY_RETURN(write_row(export, row, err));
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 int

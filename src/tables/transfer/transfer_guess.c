@@ -35,20 +35,18 @@ struct guess {
 static int
 take_records(struct guess *guess, bool *out_is_enough, firn_error *err)
 {
-    int rc;
     for (;;) {
         struct firn_csv_record record;
-        FIRN_TRY(firn_csv_reader_next(guess->reader, &record, err));
+        FIRN_TRY_RETURN(firn_csv_reader_next(guess->reader, &record, err));
         if (record.count == 0) {
             return FIRN_OK;
         }
-        FIRN_TRY(firn_csv_infer_add(guess->infer, &record, out_is_enough, err));
+        FIRN_TRY_RETURN(firn_csv_infer_add(guess->infer, &record, out_is_enough, err));
         if (*out_is_enough) {
             return FIRN_OK;
         }
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 static int
@@ -56,10 +54,10 @@ take_sample(struct guess *guess, firn_error *err)
 {
     bool is_enough = false;
     bool is_over = false;
-    int rc = FIRN_OK;
     while (!is_enough && !is_over) {
         size_t size = 0;
-        FIRN_TRY(guess->source->read(guess->source->ctx, guess->piece, PIECE_SIZE, &size, err));
+        FIRN_TRY_RETURN(
+            guess->source->read(guess->source->ctx, guess->piece, PIECE_SIZE, &size, err));
         if (size > PIECE_SIZE) {
             return firn_error_set(err, FIRN_MISUSE, "%zu bytes were read, of %d", size, PIECE_SIZE);
         }
@@ -68,10 +66,9 @@ take_sample(struct guess *guess, firn_error *err)
                 : firn_csv_reader_feed(
                       guess->reader,
                       firn_csv_sniff_skip_lines(&guess->skip, firn_bytes(guess->piece, size)));
-        FIRN_TRY(take_records(guess, &is_enough, err));
+        FIRN_TRY_RETURN(take_records(guess, &is_enough, err));
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 static bool
@@ -171,19 +168,17 @@ firn_transfer_guess_form(firn_slice sample, bool is_whole, unsigned wanted, firn
                                    .date_pattern = pattern_of(reading->date_pattern),
                                    .timestamp_pattern = pattern_of(reading->timestamp_pattern)};
     struct firn_csv_reader_options csv;
-    int rc;
     if (form->kind == FIRN_TEXT_JSON_LINES) {
         return firn_error_set(err, FIRN_UNSUPPORTED, "the form of CSV alone is found out");
     }
-    FIRN_TRY(firn_transfer_import_reading(form, reading, &csv, err));
+    FIRN_TRY_RETURN(firn_transfer_import_reading(form, reading, &csv, err));
     sniff.format = csv.format;
-    FIRN_TRY(firn_csv_sniff(&sniff, err));
+    FIRN_TRY_RETURN(firn_csv_sniff(&sniff, err));
     form->delimiter = firn_csv_format_delimiter(&sniff.format);
     form->quote = firn_csv_format_quote(&sniff.format);
     form->no_header = sniff.no_header;
     reading->skip_lines = sniff.skip;
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 int

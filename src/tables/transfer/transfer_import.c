@@ -254,7 +254,6 @@ take_header(struct import *import, const struct firn_schema *schema,
             const struct firn_csv_record *record, firn_error *err)
 {
     DCHECK(record->count == import->column_count);
-    int rc = FIRN_OK;
     for (size_t i = 0; i < record->count; i++) {
         firn_slice name = record->fields[i].text;
         const struct firn_schema_column *column = firn_schema_find(schema, name);
@@ -268,10 +267,9 @@ take_header(struct import *import, const struct firn_schema *schema,
                                   (unsigned long long)record->line, firn_rows_name(import->table),
                                   text);
         }
-        FIRN_TRY(take_field(import, i, column, err));
+        FIRN_TRY_RETURN(take_field(import, i, column, err));
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* Takes the columns that the caller has named. */
@@ -280,7 +278,6 @@ take_named(struct import *import, const struct firn_schema *schema, size_t field
 {
     DCHECK(fields == import->column_count);
     const firn_import_options *options = import->options;
-    int rc = FIRN_OK;
     if (options->column_count != fields) {
         return firn_error_set(err, FIRN_INVALID,
                               "%zu columns were named, and a record has %zu fields",
@@ -289,12 +286,12 @@ take_named(struct import *import, const struct firn_schema *schema, size_t field
     for (size_t i = 0; i < fields; i++) {
         const struct firn_schema_column *column = NULL;
         if (options->columns[i][0] != '\0') {
-            FIRN_TRY(firn_schema_require(schema, firn_str(options->columns[i]), &column, err));
+            FIRN_TRY_RETURN(
+                firn_schema_require(schema, firn_str(options->columns[i]), &column, err));
         }
-        FIRN_TRY(take_field(import, i, column, err));
+        FIRN_TRY_RETURN(take_field(import, i, column, err));
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* Takes all columns of the table. */
@@ -304,7 +301,6 @@ take_all(struct import *import, const struct firn_schema *schema, size_t fields,
     DCHECK(fields == import->column_count);
     bool has_auto = schema->key_count == 1 && schema->columns[schema->key_places[0]].is_auto;
     bool skips_auto = has_auto && fields + 1 == schema->column_count;
-    int rc = FIRN_OK;
     size_t next = 0;
     if (fields != schema->column_count && !skips_auto) {
         return firn_error_set(err, FIRN_INVALID,
@@ -313,11 +309,10 @@ take_all(struct import *import, const struct firn_schema *schema, size_t fields,
     }
     for (size_t i = 0; i < schema->column_count; i++) {
         if (!skips_auto || !schema->columns[i].is_auto) {
-            FIRN_TRY(take_field(import, next++, &schema->columns[i], err));
+            FIRN_TRY_RETURN(take_field(import, next++, &schema->columns[i], err));
         }
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* Makes room for the names and values of a row. */
@@ -479,12 +474,9 @@ open_csv(struct import *import, firn_error *err)
 {
     const firn_text_reading *reading = import->options->reading;
     struct firn_csv_reader_options options;
-    int rc;
-    FIRN_TRY(firn_transfer_import_reading(&import->options->form, reading, &options, err));
+    FIRN_TRY_RETURN(firn_transfer_import_reading(&import->options->form, reading, &options, err));
     import->skip.left = reading != NULL ? reading->skip_lines : 0;
-    rc = firn_csv_reader_create(&options, &import->csv, err);
-out:
-    return rc;
+    return firn_csv_reader_create(&options, &import->csv, err);
 }
 
 /* Prepares for all columns, since a line may have any of them. */
@@ -493,22 +485,21 @@ open_json(struct import *import, firn_error *err)
 {
     const struct firn_rows_bulk_options all = {.progress = import->progress,
                                                .replaces = import->replaces};
-    int rc = FIRN_OK;
     if (import->options->columns != NULL) {
         return firn_error_set(err, FIRN_INVALID, "JSON lines name their columns themselves");
     }
     const struct firn_schema *schema;
     if (import->txn != NULL) {
-        FIRN_TRY(
+        FIRN_TRY_RETURN(
             firn_rows_schema(import->table, firn_db_txn_view(import->txn), &import->schema, err));
         schema = import->schema;
     } else {
-        FIRN_TRY(firn_rows_bulk_open(import->table, &all, &import->bulk, err));
+        FIRN_TRY_RETURN(firn_rows_bulk_open(import->table, &all, &import->bulk, err));
         schema = firn_rows_bulk_schema(import->bulk);
     }
-    FIRN_TRY(allocate(import, schema->column_count, err));
+    FIRN_TRY_RETURN(allocate(import, schema->column_count, err));
     import->value_count = schema->column_count;
-    FIRN_TRY(open_row(import, err));
+    FIRN_TRY_RETURN(open_row(import, err));
     for (size_t i = 0; i < schema->column_count; i++) {
         import->columns[i] = text_column_of(&schema->columns[i]);
         import->columns_names[i] = (const char *)schema->columns[i].name.data;
@@ -518,19 +509,17 @@ open_json(struct import *import, firn_error *err)
                                                      .ignores_unknown =
                                                          import->options->ignore_unknown,
                                                      .line_size_max = RECORD_SIZE_MAX};
-    rc = firn_json_reader_create(&options, &import->json, err);
-out:
-    return rc;
+    return firn_json_reader_create(&options, &import->json, err);
 }
 
 static int
 take_pieces(struct import *import, firn_error *err)
 {
-    int rc = FIRN_OK;
     bool is_over = false;
     while (!is_over) {
         size_t size = 0;
-        FIRN_TRY(import->source->read(import->source->ctx, import->piece, PIECE_SIZE, &size, err));
+        FIRN_TRY_RETURN(
+            import->source->read(import->source->ctx, import->piece, PIECE_SIZE, &size, err));
         if (size > PIECE_SIZE) {
             return firn_error_set(err, FIRN_MISUSE, "%zu bytes were read, of %d", size, PIECE_SIZE);
         }
@@ -541,16 +530,15 @@ take_pieces(struct import *import, firn_error *err)
             piece = is_over ? piece : firn_csv_sniff_skip_lines(&import->skip, piece);
             is_over ? firn_csv_reader_finish(import->csv)
                     : firn_csv_reader_feed(import->csv, piece);
-            FIRN_TRY(take_csv(import, err));
+            FIRN_TRY_RETURN(take_csv(import, err));
         } else {
             is_over ? firn_json_reader_finish(import->json)
                     : firn_json_reader_feed(import->json, piece);
-            FIRN_TRY(take_json(import, err));
+            FIRN_TRY_RETURN(take_json(import, err));
         }
-        FIRN_TRY(firn_storefile_progress_step(import->progress, 0, size, err));
+        FIRN_TRY_RETURN(firn_storefile_progress_step(import->progress, 0, size, err));
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 static void

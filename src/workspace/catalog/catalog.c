@@ -188,12 +188,9 @@ firn_catalog_put(struct firn_catalog *catalog, struct firn_db_batch *batch, uint
 {
     uint8_t key_bytes[FIRN_CATALOG_KEY_SIZE];
     firn_slice key = firn_catalog_make_key(workspace, order, key_bytes);
-    int rc;
     DCHECK(workspace != 0); /* numbers begin at 1: 0 means all workspaces */
-    FIRN_TRY(firn_db_batch_put(batch, catalog->checkpoints, key, bytes, err));
-    FIRN_TRY(firn_db_batch_put(batch, catalog->unpacked, key, firn_bytes(NULL, 0), err));
-out:
-    return rc;
+    FIRN_TRY_RETURN(firn_db_batch_put(batch, catalog->checkpoints, key, bytes, err));
+    return firn_db_batch_put(batch, catalog->unpacked, key, firn_bytes(NULL, 0), err);
 }
 
 int
@@ -202,14 +199,11 @@ firn_catalog_delete(struct firn_catalog *catalog, struct firn_db_batch *batch, u
 {
     uint8_t key_bytes[FIRN_CATALOG_KEY_SIZE];
     firn_slice key = firn_catalog_make_key(workspace, record->order, key_bytes);
-    int rc;
     DCHECK(workspace != 0);
-    FIRN_TRY(firn_db_batch_delete(batch, catalog->checkpoints, key, err));
-    FIRN_TRY(firn_db_batch_delete(batch, catalog->unpacked, key, err));
-    FIRN_TRY(firn_catalog_tags_batch_remove(catalog, workspace, record->id, batch, err));
-    FIRN_TRY(firn_catalog_pins_remove(catalog, batch, workspace, record->order, err));
-out:
-    return rc;
+    FIRN_TRY_RETURN(firn_db_batch_delete(batch, catalog->checkpoints, key, err));
+    FIRN_TRY_RETURN(firn_db_batch_delete(batch, catalog->unpacked, key, err));
+    FIRN_TRY_RETURN(firn_catalog_tags_batch_remove(catalog, workspace, record->id, batch, err));
+    return firn_catalog_pins_remove(catalog, batch, workspace, record->order, err);
 }
 
 static int
@@ -237,24 +231,22 @@ firn_catalog_stage(struct firn_catalog *catalog, firn_slice root,
     struct firn_catalog_workspace after = *workspace;
     after.next_order++;
     after.next_number += record->is_safety ? 0 : 1;
-    int rc;
-    FIRN_TRY(batch_put_record(catalog, batch, workspace->number, record, err));
+    FIRN_TRY_RETURN(batch_put_record(catalog, batch, workspace->number, record, err));
     if (joint != NULL && joint->also != NULL) {
         CHECK(joint->also->is_safety && joint->also->number == 0);
         joint->also->order = after.next_order++;
         memcpy(joint->also->parent, record->parent, sizeof record->parent);
-        FIRN_TRY(batch_put_record(catalog, batch, workspace->number, joint->also, err));
+        FIRN_TRY_RETURN(batch_put_record(catalog, batch, workspace->number, joint->also, err));
     }
-    FIRN_TRY(firn_catalog_workspaces_put(catalog, batch, root, &after, err));
+    FIRN_TRY_RETURN(firn_catalog_workspaces_put(catalog, batch, root, &after, err));
     if (joint != NULL) {
-        FIRN_TRY(joint->join(joint->ctx, batch, record, err));
+        FIRN_TRY_RETURN(joint->join(joint->ctx, batch, record, err));
     }
     DCHECK(after.next_order != workspace->next_order &&
            after.number == workspace->number); /* (I2) */
     DCHECK(firn_db_batch_count(batch) >= 3);   /* (I1): record, list and counters */
     *workspace = after;
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 int

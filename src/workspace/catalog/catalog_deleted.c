@@ -156,12 +156,9 @@ firn_catalog_deleted_remove(struct firn_catalog *catalog, struct firn_db_batch *
 {
     struct firn_db_keyspace *deleted;
     uint8_t key[FIRN_CATALOG_KEY_SIZE];
-    int rc;
-    FIRN_TRY(firn_db_keyspace_open_if_any(catalog->db, FIRN_CATALOG_DELETED, &deleted, err));
+    FIRN_TRY_RETURN(firn_db_keyspace_open_if_any(catalog->db, FIRN_CATALOG_DELETED, &deleted, err));
     DCHECK(deleted != NULL);
-    rc = firn_db_batch_delete(batch, deleted, firn_catalog_make_key(workspace, order, key), err);
-out:
-    return rc;
+    return firn_db_batch_delete(batch, deleted, firn_catalog_make_key(workspace, order, key), err);
 }
 
 /* A tag whose name names another checkpoint by now is not set again. */
@@ -195,10 +192,9 @@ firn_catalog_deleted_bring_back(struct firn_catalog *catalog, struct firn_db_bat
                                 const struct firn_catalog_deleted *deleted, firn_error *err)
 {
     const uint64_t order = deleted->record.order;
-    int rc;
-    FIRN_TRY(firn_catalog_put(catalog, batch, deleted->workspace, order, deleted->bytes, err));
-    FIRN_TRY(put_tags(catalog, batch, deleted, err));
-    rc = firn_catalog_deleted_remove(catalog, batch, deleted->workspace, order, err); /* (I1) */
-out:
+    FIRN_TRY_RETURN(
+        firn_catalog_put(catalog, batch, deleted->workspace, order, deleted->bytes, err));
+    FIRN_TRY_RETURN(put_tags(catalog, batch, deleted, err));
+    int rc = firn_catalog_deleted_remove(catalog, batch, deleted->workspace, order, err); /* (I1) */
     return rc;
 }

@@ -48,7 +48,6 @@ firn_catalog_journal_deinit(struct firn_catalog_journal *journal)
 int
 firn_catalog_journal_encode(const struct firn_catalog_journal *journal, struct firn_buf *out)
 {
-    int rc;
     size_t begin = out->size;
     DCHECK(journal->state >= FIRN_CATALOG_JOURNAL_DONE &&
            journal->state <= FIRN_CATALOG_JOURNAL_BEGUN);
@@ -56,28 +55,26 @@ firn_catalog_journal_encode(const struct firn_catalog_journal *journal, struct f
     if (journal->path_count > PATHS_MAX) {
         return FIRN_LIMIT;
     }
-    FIRN_TRY(firn_buf_append_u8(out, FORMAT));
-    FIRN_TRY(firn_buf_append_u8(out, (uint8_t)journal->state));
-    FIRN_TRY(firn_buf_append_u8(
+    FIRN_TRY_RETURN(firn_buf_append_u8(out, FORMAT));
+    FIRN_TRY_RETURN(firn_buf_append_u8(out, (uint8_t)journal->state));
+    FIRN_TRY_RETURN(firn_buf_append_u8(
         out,
         (uint8_t)((journal->is_undo ? FLAG_UNDO : 0) | (journal->is_partial ? FLAG_PARTIAL : 0) |
                   (journal->is_redo ? FLAG_REDO : 0) | (journal->is_revert ? FLAG_REVERT : 0))));
-    FIRN_TRY(firn_buf_append(out, journal->tag, sizeof journal->tag));
-    FIRN_TRY(firn_buf_append(out, journal->safety, sizeof journal->safety));
-    FIRN_TRY(firn_buf_append(out, journal->before, sizeof journal->before));
-    FIRN_TRY(firn_buf_append(out, journal->target, sizeof journal->target));
-    FIRN_TRY(firn_buf_append_varint(out, journal->path_count));
+    FIRN_TRY_RETURN(firn_buf_append(out, journal->tag, sizeof journal->tag));
+    FIRN_TRY_RETURN(firn_buf_append(out, journal->safety, sizeof journal->safety));
+    FIRN_TRY_RETURN(firn_buf_append(out, journal->before, sizeof journal->before));
+    FIRN_TRY_RETURN(firn_buf_append(out, journal->target, sizeof journal->target));
+    FIRN_TRY_RETURN(firn_buf_append_varint(out, journal->path_count));
     for (size_t i = 0; i < journal->path_count; i++) {
-        FIRN_TRY(firn_buf_append_varint(out, journal->paths[i].size));
-        FIRN_TRY(firn_buf_append_slice(out, journal->paths[i]));
+        FIRN_TRY_RETURN(firn_buf_append_varint(out, journal->paths[i].size));
+        FIRN_TRY_RETURN(firn_buf_append_slice(out, journal->paths[i]));
     }
     /* Another entry may have to keep this one as its previous entry. */
-    FIRN_TRY(out->size - begin < PREVIOUS_SIZE_MAX ? FIRN_OK : FIRN_LIMIT);
-    FIRN_TRY(firn_buf_append_varint(out, journal->previous.size));
-    FIRN_TRY(firn_buf_append_slice(out, journal->previous));
-    FIRN_TRY(firn_buf_append_varint(out, 0));
-out:
-    return rc;
+    FIRN_TRY_RETURN(out->size - begin < PREVIOUS_SIZE_MAX ? FIRN_OK : FIRN_LIMIT);
+    FIRN_TRY_RETURN(firn_buf_append_varint(out, journal->previous.size));
+    FIRN_TRY_RETURN(firn_buf_append_slice(out, journal->previous));
+    return firn_buf_append_varint(out, 0);
 }
 
 int

@@ -175,22 +175,20 @@ int
 firn_catalog_line_encode(const struct firn_catalog_line *line, struct firn_buf *out)
 {
     size_t count = firn_catalog_line_count(line);
-    int rc;
-    FIRN_TRY(firn_buf_append_u8(out, FORMAT));
-    FIRN_TRY(firn_buf_append_varint(out, line->through));
-    FIRN_TRY(firn_buf_append_le64(out, (uint64_t)line->turn_ns));
-    FIRN_TRY(firn_buf_append_varint(out, line->cursor));
-    FIRN_TRY(firn_buf_append_varint(out, count));
+    FIRN_TRY_RETURN(firn_buf_append_u8(out, FORMAT));
+    FIRN_TRY_RETURN(firn_buf_append_varint(out, line->through));
+    FIRN_TRY_RETURN(firn_buf_append_le64(out, (uint64_t)line->turn_ns));
+    FIRN_TRY_RETURN(firn_buf_append_varint(out, line->cursor));
+    FIRN_TRY_RETURN(firn_buf_append_varint(out, count));
     for (size_t i = 0; i < count; i++) {
         const struct firn_catalog_line_state *state = firn_catalog_line_at(line, i);
         DCHECK(state->kind >= FIRN_STEP_SAVE && state->kind <= FIRN_STEP_DELETE);
-        FIRN_TRY(firn_buf_append_u8(
+        FIRN_TRY_RETURN(firn_buf_append_u8(
             out, (uint8_t)((unsigned)state->kind | (state->is_passed ? FLAG_PASSED : 0))));
-        FIRN_TRY(firn_buf_append_varint(out, state->order));
-        FIRN_TRY(firn_buf_append_le64(out, (uint64_t)state->time_ns));
+        FIRN_TRY_RETURN(firn_buf_append_varint(out, state->order));
+        FIRN_TRY_RETURN(firn_buf_append_le64(out, (uint64_t)state->time_ns));
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 static bool

@@ -79,12 +79,9 @@ firn_catalog_pins_remove(struct firn_catalog *catalog, struct firn_db_batch *bat
 {
     uint8_t bytes[FIRN_CATALOG_KEY_SIZE];
     struct firn_db_keyspace *pins;
-    int rc;
-    FIRN_TRY(firn_db_keyspace_open_if_any(catalog->db, FIRN_CATALOG_PINS, &pins, err));
+    FIRN_TRY_RETURN(firn_db_keyspace_open_if_any(catalog->db, FIRN_CATALOG_PINS, &pins, err));
     DCHECK(pins != NULL);
-    rc = firn_db_batch_delete(batch, pins, firn_catalog_make_key(workspace, order, bytes), err);
-out:
-    return rc;
+    return firn_db_batch_delete(batch, pins, firn_catalog_make_key(workspace, order, bytes), err);
 }
 
 int

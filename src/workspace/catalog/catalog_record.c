@@ -38,15 +38,12 @@ enum {
 static int
 encode_root(const struct firn_tree_entry *root, struct firn_buf *out)
 {
-    int rc;
-    FIRN_TRY(firn_buf_append_varint(out, root->mode));
-    FIRN_TRY(firn_buf_append_varint(out, root->uid));
-    FIRN_TRY(firn_buf_append_varint(out, root->gid));
-    FIRN_TRY(firn_buf_append_le64(out, (uint64_t)root->mtime_ns));
-    FIRN_TRY(firn_buf_append(out, root->hash.bytes, sizeof root->hash.bytes));
-    FIRN_TRY(firn_buf_append_sized(out, root->xattrs));
-out:
-    return rc;
+    FIRN_TRY_RETURN(firn_buf_append_varint(out, root->mode));
+    FIRN_TRY_RETURN(firn_buf_append_varint(out, root->uid));
+    FIRN_TRY_RETURN(firn_buf_append_varint(out, root->gid));
+    FIRN_TRY_RETURN(firn_buf_append_le64(out, (uint64_t)root->mtime_ns));
+    FIRN_TRY_RETURN(firn_buf_append(out, root->hash.bytes, sizeof root->hash.bytes));
+    return firn_buf_append_sized(out, root->xattrs);
 }
 
 static int
@@ -85,36 +82,33 @@ out:
 static int
 encode_fields(const struct firn_catalog_record *record, struct firn_buf *out)
 {
-    int rc;
     if (record->has_rules) {
-        FIRN_TRY(firn_buf_append_varint(out, TAG_RULES));
-        FIRN_TRY(firn_buf_append_sized(
+        FIRN_TRY_RETURN(firn_buf_append_varint(out, TAG_RULES));
+        FIRN_TRY_RETURN(firn_buf_append_sized(
             out, firn_bytes(record->rules.bytes, sizeof record->rules.bytes)));
     }
     if (record->forgotten.size > 0) {
-        FIRN_TRY(firn_buf_append_varint(out, TAG_FORGOTTEN));
-        FIRN_TRY(firn_buf_append_sized(out, record->forgotten));
+        FIRN_TRY_RETURN(firn_buf_append_varint(out, TAG_FORGOTTEN));
+        FIRN_TRY_RETURN(firn_buf_append_sized(out, record->forgotten));
     }
     if (record->is_narrow) {
         const uint8_t version = DEFAULTS_NARROW;
-        FIRN_TRY(firn_buf_append_varint(out, TAG_DEFAULTS));
-        FIRN_TRY(firn_buf_append_sized(out, firn_bytes(&version, sizeof version)));
+        FIRN_TRY_RETURN(firn_buf_append_varint(out, TAG_DEFAULTS));
+        FIRN_TRY_RETURN(firn_buf_append_sized(out, firn_bytes(&version, sizeof version)));
     }
     if (record->turn.agent.size > 0) {
-        FIRN_TRY(encode_turn(&record->turn, out));
+        FIRN_TRY_RETURN(encode_turn(&record->turn, out));
     }
     if (record->turn_begun_ns != 0) {
         DCHECK(record->turn.agent.size > 0);
-        FIRN_TRY(firn_buf_append_varint(out, TAG_TURN_BEGUN));
-        FIRN_TRY(firn_buf_append_varint(out, TIME_SIZE));
-        FIRN_TRY(firn_buf_append_le64(out, (uint64_t)record->turn_begun_ns));
+        FIRN_TRY_RETURN(firn_buf_append_varint(out, TAG_TURN_BEGUN));
+        FIRN_TRY_RETURN(firn_buf_append_varint(out, TIME_SIZE));
+        FIRN_TRY_RETURN(firn_buf_append_le64(out, (uint64_t)record->turn_begun_ns));
     }
     if (record->git.branch[0] != '\0' || record->git.commit[0] != '\0') {
-        FIRN_TRY(encode_git(&record->git, out));
+        FIRN_TRY_RETURN(encode_git(&record->git, out));
     }
-    FIRN_TRY(firn_buf_append_varint(out, TAG_END));
-out:
-    return rc;
+    return firn_buf_append_varint(out, TAG_END);
 }
 
 /* Whether what was encoded from start on can be decoded: then its fields are in order. */
@@ -431,14 +425,12 @@ firn_catalog_record_decode(firn_slice bytes, struct firn_catalog_record *out, fi
     if (!decode_body(&reader, &record)) {
         return firn_error_set(err, FIRN_CORRUPT, "a checkpoint's record is malformed");
     }
-    int rc;
-    FIRN_TRY(decode_fields(&reader, &record, err));
+    FIRN_TRY_RETURN(decode_fields(&reader, &record, err));
     if (firn_reader_left(&reader) != 0) {
         return firn_error_set(err, FIRN_CORRUPT, "a checkpoint's record has bytes after its end");
     }
     *out = record;
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 void

@@ -136,14 +136,13 @@ find_base(struct firn_catalog *catalog, uint32_t workspace, const char *text,
 {
     struct wanted wanted = {.reference = reference, .out = out};
     struct firn_catalog_tags_tag tag;
-    int rc;
     if (reference->kind == FIRN_REFERENCE_NAME) {
-        FIRN_TRY(firn_catalog_tags_find(catalog, workspace, reference->name, &tag, err));
+        FIRN_TRY_RETURN(firn_catalog_tags_find(catalog, workspace, reference->name, &tag, err));
         return firn_catalog_tags_follow(catalog, workspace, &tag, out, record, err);
     }
-    rc = firn_catalog_list(catalog, workspace, visit_base, &wanted, err);
+    int rc = firn_catalog_list(catalog, workspace, visit_base, &wanted, err);
     if (rc != FIRN_OK && rc != ENOUGH) {
-        goto out;
+        return rc;
     }
     if (wanted.found == 0) {
         return refuse_missing(&wanted, text, err);
@@ -151,9 +150,7 @@ find_base(struct firn_catalog *catalog, uint32_t workspace, const char *text,
     if (wanted.found > 1) {
         return refuse_ambiguous(&wanted, text, err);
     }
-    rc = firn_catalog_record_decode(firn_buf_slice(out), record, err);
-out:
-    return rc;
+    return firn_catalog_record_decode(firn_buf_slice(out), record, err);
 }
 
 /* ---- the N-th before ---- */

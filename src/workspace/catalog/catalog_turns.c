@@ -188,14 +188,11 @@ static int
 encode(const firn_workspace_turn *turn, int64_t begun_ns, bool is_over, struct firn_buf *out)
 {
     DCHECK(turn->prompt.size <= FIRN_CATALOG_RECORD_PROMPT_SIZE_MAX);
-    int rc;
-    FIRN_TRY(firn_buf_append_u8(out, TURN_FORMAT));
-    FIRN_TRY(firn_buf_append_le64(out, (uint64_t)begun_ns));
-    FIRN_TRY(firn_buf_append_varint(out, turn->number));
-    FIRN_TRY(firn_buf_append_sized(out, turn->prompt));
-    FIRN_TRY(firn_buf_append_u8(out, is_over ? 1 : 0));
-out:
-    return rc;
+    FIRN_TRY_RETURN(firn_buf_append_u8(out, TURN_FORMAT));
+    FIRN_TRY_RETURN(firn_buf_append_le64(out, (uint64_t)begun_ns));
+    FIRN_TRY_RETURN(firn_buf_append_varint(out, turn->number));
+    FIRN_TRY_RETURN(firn_buf_append_sized(out, turn->prompt));
+    return firn_buf_append_u8(out, is_over ? 1 : 0);
 }
 
 int

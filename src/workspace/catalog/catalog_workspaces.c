@@ -128,16 +128,13 @@ append_entry(struct firn_buf *out, firn_slice root, const struct firn_catalog_wo
 {
     const uint64_t numbers[] = {workspace->device, workspace->inode, workspace->next_order,
                                 workspace->next_number};
-    int rc;
-    FIRN_TRY(firn_buf_append_u8(out, FORMAT));
-    FIRN_TRY(firn_buf_append_varint(out, root.size));
-    FIRN_TRY(firn_buf_append_slice(out, root));
+    FIRN_TRY_RETURN(firn_buf_append_u8(out, FORMAT));
+    FIRN_TRY_RETURN(firn_buf_append_varint(out, root.size));
+    FIRN_TRY_RETURN(firn_buf_append_slice(out, root));
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
-        FIRN_TRY(firn_buf_append_varint(out, numbers[i]));
+        FIRN_TRY_RETURN(firn_buf_append_varint(out, numbers[i]));
     }
-    FIRN_TRY(firn_buf_append_le64(out, (uint64_t)workspace->btime_ns));
-out:
-    return rc;
+    return firn_buf_append_le64(out, (uint64_t)workspace->btime_ns);
 }
 
 int

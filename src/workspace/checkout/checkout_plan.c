@@ -470,7 +470,6 @@ able_ask(struct firn_checkout_able *able, const struct firn_difference_walk_chan
 {
     const struct wish wish = wish_of(change);
     const bool looks_for_mount = wish.is_dir && change->after != NULL && change->is_entered;
-    int rc = FIRN_OK;
     out_why[0] = '\0';
     if (change->path.size == 0 || !(wish.names || wish.attributes || looks_for_mount)) {
         return FIRN_OK;
@@ -480,7 +479,7 @@ able_ask(struct firn_checkout_able *able, const struct firn_difference_walk_chan
         set_why(out_why, "it is on a file system mounted here, from which nothing is removed");
         return FIRN_OK;
     }
-    FIRN_TRY(take_directory(able, change->path, err));
+    FIRN_TRY_RETURN(take_directory(able, change->path, err));
     if (wish.names && able->dir_why[0] != '\0') {
         set_why(out_why, able->dir_why);
     }
@@ -488,7 +487,7 @@ able_ask(struct firn_checkout_able *able, const struct firn_difference_walk_chan
         return FIRN_OK;
     }
     struct firn_os_stat stat;
-    rc = firn_os_stat(able->dir, able->place.name, &stat, err);
+    int rc = firn_os_stat(able->dir, able->place.name, &stat, err);
     if (rc != FIRN_OK) {
         return rc == FIRN_NOT_FOUND ? FIRN_OK : rc; /* it is gone: the swap finds that out */
     }
@@ -502,7 +501,6 @@ able_ask(struct firn_checkout_able *able, const struct firn_difference_walk_chan
             return firn_error_no_memory(err, "a path");
         }
     }
-out:
     return rc;
 }
 
@@ -514,27 +512,26 @@ look_at_vanishing(void *ctx, const struct firn_difference_walk_change *change, f
     enum hindrance found = NO_HINDRANCE;
     bool is_inside = change->path.size >= root.size && firn_slice_has_prefix(change->path, root);
     size_t size;
-    int rc = FIRN_OK;
     if (!is_inside || change->before == NULL) {
         return FIRN_OK;
     }
     const enum firn_checkout_unsaved why = why_unsaved(vanishing->checkout, change->path, &size);
-    FIRN_TRY(prepare_store(vanishing->checkout, change, err));
+    FIRN_TRY_RETURN(prepare_store(vanishing->checkout, change, err));
     if (why == FIRN_CHECKOUT_WITHOUT_ATTRIBUTES) {
         return refuse_unsaved(change->path, err);
     }
     char not_able[WHY_SIZE];
-    FIRN_TRY(able_ask(&vanishing->able, change, not_able, err));
+    FIRN_TRY_RETURN(able_ask(&vanishing->able, change, not_able, err));
     if (not_able[0] != '\0') {
         found = FIXED_INSIDE;
     } else if (why != FIRN_CHECKOUT_SAVED) {
         found = UNSAVED_INSIDE;
     } else if (change->before->kind == FIRN_TREE_DIR) {
-        FIRN_TRY(look_inside(vanishing->checkout, change->path, change->before, &found, err));
+        FIRN_TRY_RETURN(
+            look_inside(vanishing->checkout, change->path, change->before, &found, err));
     }
     vanishing->hindrance = found > vanishing->hindrance ? found : vanishing->hindrance;
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* Whether everything in a directory that becomes something else may be removed; if not, the
@@ -678,33 +675,33 @@ check_room(struct plan *plan, const struct firn_difference_walk_change *change, 
                         (change->what & FIRN_DIFFERENCE_WALK_TYPE) != 0;
     bool comes = firn_checkout_makes_dir(change);
     size_t size;
-    int rc = FIRN_OK;
     if (is_inside(&plan->coming, change->path)) {
         return FIRN_OK;
     }
     if (change->kind == FIRN_DIFFERENCE_WALK_ADDED) {
-        FIRN_TRY(check_is_free(checkout, change, err));
+        FIRN_TRY_RETURN(check_is_free(checkout, change, err));
     } else if (change->kind != FIRN_DIFFERENCE_WALK_SAME || change->is_entered) {
         enum firn_checkout_unsaved why = why_unsaved(checkout, change->path, &size);
         if (why == FIRN_CHECKOUT_WITHOUT_ATTRIBUTES && change->kind != FIRN_DIFFERENCE_WALK_SAME) {
             return refuse_unsaved(change->path, err);
         } else if (why == FIRN_CHECKOUT_UNREAD) {
-            FIRN_TRY(firn_checkout_left_behind(checkout, change->path,
-                                               "it could not be read: make it readable, or move it "
-                                               "away",
-                                               err));
+            FIRN_TRY_RETURN(
+                firn_checkout_left_behind(checkout, change->path,
+                                          "it could not be read: make it readable, or move it "
+                                          "away",
+                                          err));
         }
     }
     if (!firn_checkout_left_has(checkout, change->path)) {
         char why[WHY_SIZE];
-        FIRN_TRY(able_ask(&plan->able, change, why, err));
+        FIRN_TRY_RETURN(able_ask(&plan->able, change, why, err));
         if (why[0] != '\0') {
-            FIRN_TRY(leave_refused(checkout, change, why, err));
+            FIRN_TRY_RETURN(leave_refused(checkout, change, why, err));
         }
     }
     if (type_changes && change->before->kind == FIRN_TREE_DIR &&
         !firn_checkout_left_has(checkout, change->path)) {
-        FIRN_TRY(check_may_vanish(checkout, change, err));
+        FIRN_TRY_RETURN(check_may_vanish(checkout, change, err));
     }
     if (comes && !firn_checkout_left_has(checkout, change->path)) {
         firn_buf_clear(&plan->coming);
@@ -712,8 +709,7 @@ check_room(struct plan *plan, const struct firn_difference_walk_change *change, 
             return firn_error_no_memory(err, "a path");
         }
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 static bool
@@ -730,18 +726,18 @@ plan_change(void *ctx, const struct firn_difference_walk_change *change, firn_er
 {
     struct plan *plan = ctx;
     struct firn_checkout *checkout = plan->checkout;
-    int rc;
     if (!checkout->is_silent && (change->kind != FIRN_DIFFERENCE_WALK_SAME || change->is_entered)) {
-        FIRN_TRY(firn_checkout_record_add(&checkout->record, change, err));
+        FIRN_TRY_RETURN(firn_checkout_record_add(&checkout->record, change, err));
     }
     if (is_left(checkout, change)) { /* below an entry that is left alone */
         return FIRN_OK;
     }
     DCHECK(!checkout->into_empty || change->before == NULL);
-    FIRN_TRY(firn_checkout_progress(checkout, change->kind != FIRN_DIFFERENCE_WALK_SAME, 0, err));
-    FIRN_TRY(change->before != NULL ? prepare_store(checkout, change, err) : FIRN_OK);
+    FIRN_TRY_RETURN(
+        firn_checkout_progress(checkout, change->kind != FIRN_DIFFERENCE_WALK_SAME, 0, err));
+    FIRN_TRY_RETURN(change->before != NULL ? prepare_store(checkout, change, err) : FIRN_OK);
     if (!checkout->into_empty) {
-        FIRN_TRY(check_room(plan, change, err));
+        FIRN_TRY_RETURN(check_room(plan, change, err));
         if (is_left(checkout, change)) {
             return FIRN_OK;
         }
@@ -749,7 +745,7 @@ plan_change(void *ctx, const struct firn_difference_walk_change *change, firn_er
     if (stays(checkout, change)) {
         return FIRN_OK;
     }
-    FIRN_TRY(change->before == NULL ? prepare_store(checkout, change, err) : FIRN_OK);
+    FIRN_TRY_RETURN(change->before == NULL ? prepare_store(checkout, change, err) : FIRN_OK);
     count_file(checkout, change);
     plan->has_symlinks =
         plan->has_symlinks || (change->kind != FIRN_DIFFERENCE_WALK_SAME && change->after != NULL &&
@@ -757,11 +753,10 @@ plan_change(void *ctx, const struct firn_difference_walk_change *change, firn_er
     if (firn_checkout_needs_content(change) &&
         firn_checkout_batch_link_of(checkout, change->after).size > 0) {
         /* (I2) */
-        FIRN_TRY(firn_tree_lookup_check_link(&plan->links, change->path, change->after, err));
+        FIRN_TRY_RETURN(
+            firn_tree_lookup_check_link(&plan->links, change->path, change->after, err));
     }
-    rc = checkout->is_silent ? FIRN_OK : tell(checkout, change, err);
-out:
-    return rc;
+    return checkout->is_silent ? FIRN_OK : tell(checkout, change, err);
 }
 
 static int

@@ -341,21 +341,18 @@ set_all(struct firn_checkout_write *write, struct firn_os_node node, firn_slice 
 {
     bool owner_is_set;
     firn_error cause;
-    int rc;
-    FIRN_TRY(set_owner(write, node, path, entry, &owner_is_set, err));
+    FIRN_TRY_RETURN(set_owner(write, node, path, entry, &owner_is_set, err));
     if (remove_others) {
-        FIRN_TRY(remove_other_xattrs(write, node, path, entry, err));
+        FIRN_TRY_RETURN(remove_other_xattrs(write, node, path, entry, err));
     }
-    FIRN_TRY(set_xattrs(write, node, path, entry, err));
+    FIRN_TRY_RETURN(set_xattrs(write, node, path, entry, err));
     if (entry->kind != FIRN_TREE_SYMLINK) {
         const uint32_t mode = mode_of(write, path, entry, owner_is_set);
-        FIRN_TRY(or_report(write, path, "mode not restored", firn_os_set_mode(node, mode, &cause),
-                           &cause, err));
+        FIRN_TRY_RETURN(or_report(write, path, "mode not restored",
+                                  firn_os_set_mode(node, mode, &cause), &cause, err));
     }
-    FIRN_TRY(or_report(write, path, "time not restored",
-                       firn_os_set_mtime(node, entry->mtime_ns, &cause), &cause, err));
-out:
-    return rc;
+    return or_report(write, path, "time not restored",
+                     firn_os_set_mtime(node, entry->mtime_ns, &cause), &cause, err);
 }
 
 int
@@ -614,12 +611,9 @@ firn_checkout_stage(struct firn_checkout *checkout, firn_error *err)
 {
     DCHECK(checkout->new_roots.count == 0 && checkout->dirs == NULL &&
            checkout->removed_dirs.size == 0);
-    int rc;
-    FIRN_TRY(walk(checkout, make_dir, err));
-    FIRN_TRY(firn_checkout_batch_run(checkout, "write", write_one, err));
-    FIRN_TRY(walk(checkout, link_one, err));
-out:
-    return rc;
+    FIRN_TRY_RETURN(walk(checkout, make_dir, err));
+    FIRN_TRY_RETURN(firn_checkout_batch_run(checkout, "write", write_one, err));
+    return walk(checkout, link_one, err);
 }
 
 /* ---- taking back what was staged ---- */

@@ -455,19 +455,16 @@ open_removed(struct firn_checkout *checkout, const struct firn_difference_walk_c
 {
     struct swapping *swapping = checkout->swapping;
     firn_slice path = change->path;
-    int rc;
     if (changes_type(change)) {
-        FIRN_TRY(firn_checkout_staged_place(checkout, path, &swapping->final, err));
+        FIRN_TRY_RETURN(firn_checkout_staged_place(checkout, path, &swapping->final, err));
     } else if (is_in_vanishing(checkout, path)) {
-        FIRN_TRY(firn_checkout_moved_place(checkout, path, swapping->vanishing.size,
-                                           &swapping->final, err));
+        FIRN_TRY_RETURN(firn_checkout_moved_place(checkout, path, swapping->vanishing.size,
+                                                  &swapping->final, err));
     } else {
-        FIRN_TRY(firn_checkout_final_place(path, &swapping->final, err));
+        FIRN_TRY_RETURN(firn_checkout_final_place(path, &swapping->final, err));
     }
-    FIRN_TRY(firn_checkout_open_dir(checkout, &swapping->final.dir, &swapping->dir,
-                                    &swapping->dir_path, err));
-out:
-    return rc;
+    return firn_checkout_open_dir(checkout, &swapping->final.dir, &swapping->dir,
+                                  &swapping->dir_path, err);
 }
 
 static int

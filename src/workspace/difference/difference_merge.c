@@ -303,21 +303,18 @@ merge_leaf(struct merge *merge, const struct firn_difference_merge_entry_sides *
     firn_workspace_revert_conflict conflict = {.kind = FIRN_REVERT_CONFLICT_ATTRIBUTES};
     enum firn_difference_merge_entry_content content =
         firn_difference_merge_entry_make(sides, &entry, &conflict.what);
-    int rc;
     DCHECK(sides->ours != NULL && !is_dir(sides->ours));
     DCHECK(sides->theirs != NULL && sides->ours->kind == sides->theirs->kind);
     if (content == FIRN_DIFFERENCE_MERGE_ENTRY_CONTENT_CONFLICT) {
         bool is_new = sides->base == NULL;
-        FIRN_TRY(tell_kind(
+        FIRN_TRY_RETURN(tell_kind(
             merge, sides, is_new ? FIRN_REVERT_CONFLICT_ADDED : FIRN_REVERT_CONFLICT_CONTENT, err));
     } else if (conflict.what != 0) {
-        FIRN_TRY(tell(merge, sides, &conflict, err));
+        FIRN_TRY_RETURN(tell(merge, sides, &conflict, err));
     } else if (content == FIRN_DIFFERENCE_MERGE_ENTRY_CONTENT_BOTH) {
-        FIRN_TRY(merge_lines(merge, sides, &entry, err));
+        FIRN_TRY_RETURN(merge_lines(merge, sides, &entry, err));
     }
-    rc = emit(merge, &entry, err);
-out:
-    return rc;
+    return emit(merge, &entry, err);
 }
 
 /* ---- directories ---- */
@@ -475,16 +472,13 @@ replace_directory(struct merge *merge, const struct firn_difference_merge_entry_
     const struct firn_tree_entry *kept = side == OURS ? sides->ours : sides->theirs;
     const struct firn_tree_entry *other = side == OURS ? sides->theirs : sides->ours;
     bool is_same;
-    int rc;
     DCHECK(is_dir(sides->base) && is_dir(kept) && !is_dir(other));
-    FIRN_TRY(is_unchanged(merge, sides->base, side, kept, &is_same, err));
+    FIRN_TRY_RETURN(is_unchanged(merge, sides->base, side, kept, &is_same, err));
     if (is_same) {
         return emit(merge, other, err);
     }
-    FIRN_TRY(tell_kind(merge, sides, kind, err));
-    rc = emit(merge, sides->ours, err);
-out:
-    return rc;
+    FIRN_TRY_RETURN(tell_kind(merge, sides, kind, err));
+    return emit(merge, sides->ours, err);
 }
 
 /* ---- one name ---- */
@@ -620,18 +614,16 @@ step(struct merge *merge, firn_error *err)
                                                             entries[THEIRS]};
     const char *reason = firn_tree_reserved_name(first->name);
     bool is_entered = false;
-    int rc = FIRN_OK;
-    FIRN_TRY(set_path(merge, level->path_size, first->name, err));
-    FIRN_TRY(firn_budget_spend(merge->sources[BASE]->budget, firn_budget_visit(merge->path.size),
-                               err)); /* (I4) */
-    FIRN_TRY(reason != NULL ? leave_reserved(merge, &sides, reason, err)
-                            : handle(merge, &sides, &is_entered, err));
+    FIRN_TRY_RETURN(set_path(merge, level->path_size, first->name, err));
+    FIRN_TRY_RETURN(firn_budget_spend(merge->sources[BASE]->budget,
+                                      firn_budget_visit(merge->path.size), err)); /* (I4) */
+    FIRN_TRY_RETURN(reason != NULL ? leave_reserved(merge, &sides, reason, err)
+                                   : handle(merge, &sides, &is_entered, err));
     level = &merge->levels[at]; /* entering may have moved it */
     for (int i = 0; i < SIDES && !is_entered; i++) {
-        FIRN_TRY(entries[i] != NULL ? advance(level, i, err) : FIRN_OK);
+        FIRN_TRY_RETURN(entries[i] != NULL ? advance(level, i, err) : FIRN_OK);
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 int

@@ -102,15 +102,13 @@ may_pass(const struct firn_difference_walk_options *options)
 static int
 advance_both(const struct diff *diff, struct level *level, firn_error *err)
 {
-    int rc = FIRN_OK;
     if (level->before.iterator != NULL && level->after.iterator != NULL &&
         may_pass(diff->options)) {
-        FIRN_TRY(firn_tree_iterator_pass_equal(level->before.iterator, level->after.iterator, err));
+        FIRN_TRY_RETURN(
+            firn_tree_iterator_pass_equal(level->before.iterator, level->after.iterator, err));
     }
-    FIRN_TRY(advance(&level->before, err));
-    rc = advance(&level->after, err);
-out:
-    return rc;
+    FIRN_TRY_RETURN(advance(&level->before, err));
+    return advance(&level->after, err);
 }
 
 static bool
@@ -293,26 +291,23 @@ step(struct diff *diff, firn_error *err)
     const struct firn_tree_entry *before = order <= 0 ? level->before.entry : NULL;
     const struct firn_tree_entry *after = order >= 0 ? level->after.entry : NULL;
     bool go_below = false;
-    int rc;
     DCHECK(diff->depth > 0 && diff->depth <= FIRN_TREE_DEPTH_MAX); /* (I1) */
     CHECK(before != NULL || after != NULL); /* a level at the end of both sides is left */
     firn_slice name = before != NULL ? before->name : after->name;
-    FIRN_TRY(set_path(diff, level->path_size, name, err));
+    FIRN_TRY_RETURN(set_path(diff, level->path_size, name, err));
     if (!is_passed(diff, name)) {
-        FIRN_TRY(compare_entry(diff, before, after, &go_below, err));
+        FIRN_TRY_RETURN(compare_entry(diff, before, after, &go_below, err));
     }
     if (go_below) {
-        FIRN_TRY(enter(diff, before, after, err));
+        FIRN_TRY_RETURN(enter(diff, before, after, err));
     }
     /* Entering may have moved the levels; the entries are no longer needed. */
     level = &diff->levels[at];
     DCHECK((order > 0 || level->before.entry == before) &&
            (order < 0 || level->after.entry == after)); /* (I2) */
-    rc = order == 0  ? advance_both(diff, level, err)
-         : order < 0 ? advance(&level->before, err)
-                     : advance(&level->after, err);
-out:
-    return rc;
+    return order == 0  ? advance_both(diff, level, err)
+           : order < 0 ? advance(&level->before, err)
+                       : advance(&level->after, err);
 }
 
 int

@@ -208,11 +208,8 @@ firn_ws_tell_damage(const firn_callbacks *callbacks, const char *text)
 static int
 open_root(struct firn_ws *ws, struct firn_ws_opened *opened, firn_error *err)
 {
-    int rc;
-    FIRN_TRY(firn_os_dir_open_real(ws->os, ws->place.root, &opened->root, err));
-    FIRN_TRY(firn_os_dir_stat(opened->root, &opened->root_stat, err));
-out:
-    return rc;
+    FIRN_TRY_RETURN(firn_os_dir_open_real(ws->os, ws->place.root, &opened->root, err));
+    return firn_os_dir_stat(opened->root, &opened->root_stat, err);
 }
 
 /* Reading a missing store finds nothing; changing one is an error. Packs without a store's other
@@ -303,70 +300,66 @@ open_store(struct firn_ws *ws, enum firn_ws_open_mode mode, bool makes_inside,
                                       .memory_bytes = STORE_MEMORY_BYTES};
     DCHECK(opened->store_dir == NULL && opened->db == NULL);
     bool is_own;
-    int rc;
-    rc = open_store_dir(ws, mode, opened, err);
+    int rc = open_store_dir(ws, mode, opened, err);
     if (rc == FIRN_NOT_FOUND && mode != FIRN_WS_CREATE && !is_no_directory(ws)) {
         return no_store(ws, mode, NULL, err);
     }
     if (rc != FIRN_OK) {
-        goto out;
+        return rc;
     }
-    FIRN_TRY(firn_os_dir_stat(opened->store_dir, &opened->store_stat, err));
-    FIRN_TRY(firn_trust_owner_check(opened->store_dir, err));
-    FIRN_TRY(firn_trust_owner_is_own(opened->store_dir, &is_own, err));
+    FIRN_TRY_RETURN(firn_os_dir_stat(opened->store_dir, &opened->store_stat, err));
+    FIRN_TRY_RETURN(firn_trust_owner_check(opened->store_dir, err));
+    FIRN_TRY_RETURN(firn_trust_owner_is_own(opened->store_dir, &is_own, err));
     opened->is_foreign = !is_own;
     if (opened->root != NULL && opened->store_stat.device == opened->root_stat.device &&
         opened->store_stat.inode == opened->root_stat.inode) {
-        rc = firn_error_set(err, FIRN_INVALID,
-                            "the store cannot be the workspace itself ('%s'): name another place",
-                            ws->place.root);
-        goto out;
+        return firn_error_set(err, FIRN_INVALID,
+                              "the store cannot be the workspace itself ('%s'): name another place",
+                              ws->place.root);
     }
-    FIRN_TRY(makes_inside ? trust_begun(ws, opened, err) : FIRN_OK);
-    FIRN_TRY(firn_trust_files_guard(opened->store_dir, mode != FIRN_WS_READ,
-                                    options.lock_timeout_ms, err));
+    FIRN_TRY_RETURN(makes_inside ? trust_begun(ws, opened, err) : FIRN_OK);
+    FIRN_TRY_RETURN(firn_trust_files_guard(opened->store_dir, mode != FIRN_WS_READ,
+                                           options.lock_timeout_ms, err));
     bool was_there;
     bool is_known = false;
-    FIRN_TRY(firn_trust_inside_is_store(opened->store_dir, &was_there, err));
+    FIRN_TRY_RETURN(firn_trust_inside_is_store(opened->store_dir, &was_there, err));
     if (was_there) {
-        FIRN_TRY(firn_ws_bounds_is_known(ws, opened->store_dir, &is_known, err));
-        FIRN_TRY(is_known ? FIRN_OK : firn_ws_bounds_check_holes(opened->store_dir, err));
+        FIRN_TRY_RETURN(firn_ws_bounds_is_known(ws, opened->store_dir, &is_known, err));
+        FIRN_TRY_RETURN(is_known ? FIRN_OK : firn_ws_bounds_check_holes(opened->store_dir, err));
     }
     rc = firn_db_open(opened->store_dir, &options, &opened->db, err);
     if (rc == FIRN_NOT_FOUND && mode != FIRN_WS_CREATE) {
         return no_store(ws, mode, opened->store_dir, err);
     }
     if (rc != FIRN_OK) {
-        goto out;
+        return rc;
     }
     if (mode != FIRN_WS_READ && strcmp(ws->place.catalog_root, FIRN_PLACE_ROOTS_INSIDE) == 0) {
         bool is_made;
         rc = firn_trust_inside_ignore(opened->store_dir, &is_made, err);
         if (rc == FIRN_NO_MEMORY) {
-            goto out;
+            return rc;
         } /* other failures hinder no work; the next operation tries again */
     }
     if (mode != FIRN_WS_READ) {
-        FIRN_TRY(firn_trust_settings_take(opened->store_dir, false, err));
-        FIRN_TRY(firn_trust_files_survey(opened->store_dir, true, NULL, NULL, err));
+        FIRN_TRY_RETURN(firn_trust_settings_take(opened->store_dir, false, err));
+        FIRN_TRY_RETURN(firn_trust_files_survey(opened->store_dir, true, NULL, NULL, err));
     }
     opened->sequence = firn_db_sequence(opened->db);
     if (ws->named_store_path != NULL) {
-        FIRN_TRY(firn_place_claim_store_init(opened->store_dir, firn_db_id(opened->db),
-                                             &opened->claim_store, err));
+        FIRN_TRY_RETURN(firn_place_claim_store_init(opened->store_dir, firn_db_id(opened->db),
+                                                    &opened->claim_store, err));
     }
-    FIRN_TRY(firn_objects_open(opened->db, &opened->objects, err));
+    FIRN_TRY_RETURN(firn_objects_open(opened->db, &opened->objects, err));
     if (!was_there) {
         bool is_elsewhere = ws->named_store_path != NULL && !opened->claim_store.is_usual;
-        FIRN_TRY(is_elsewhere && !makes_inside ? note_made(opened, err) : FIRN_OK);
-        FIRN_TRY(firn_ws_bounds_is_known(ws, opened->store_dir, &is_known, err));
+        FIRN_TRY_RETURN(is_elsewhere && !makes_inside ? note_made(opened, err) : FIRN_OK);
+        FIRN_TRY_RETURN(firn_ws_bounds_is_known(ws, opened->store_dir, &is_known, err));
     }
     if (!is_known) {
         firn_objects_budget_begin(opened->objects);
     }
-    FIRN_TRY(firn_catalog_open(opened->db, &opened->catalog, err));
-out:
-    return rc;
+    return firn_catalog_open(opened->db, &opened->catalog, err);
 }
 
 int

@@ -214,19 +214,17 @@ firn_ws_rules_load_today(struct firn_ws_opened *opened, const struct firn_catalo
                          firn_error *err)
 {
     struct firn_objects *objects = opened->objects;
-    int rc;
-    FIRN_TRY(firn_ws_rules_load(objects, record, out, err));
+    FIRN_TRY_RETURN(firn_ws_rules_load(objects, record, out, err));
     if (second != NULL) {
-        FIRN_TRY(load_more(objects, record, second, 1, out, err));
+        FIRN_TRY_RETURN(load_more(objects, record, second, 1, out, err));
     }
-    FIRN_TRY(today->is_asked_for ? FIRN_OK : load_last(opened, record, out, err));
+    FIRN_TRY_RETURN(today->is_asked_for ? FIRN_OK : load_last(opened, record, out, err));
     out->file_size_max = today->file_size_max;
     out->gitignore = out->gitignore || today->gitignore;
     if (!out->gitignore) {
-        FIRN_TRY(ask_newest(opened, &out->gitignore, err));
+        FIRN_TRY_RETURN(ask_newest(opened, &out->gitignore, err));
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 void

@@ -60,8 +60,7 @@ load(struct firn_objects_cells *cells, struct firn_packfile_scratch *scratch, co
     DCHECK(level == cells->top || level + 1 == cells->level);
     enum firn_packfile_kind kind;
     firn_slice stored;
-    int rc;
-    FIRN_TRY(firn_objects_read_stored(cells->objects, scratch, hash, &kind, &stored, err));
+    FIRN_TRY_RETURN(firn_objects_read_stored(cells->objects, scratch, hash, &kind, &stored, err));
     if (kind != FIRN_PACKFILE_PIECES || !firn_packfile_cells_is_list(stored)) {
         return wrong(hash, "is not the list of cells that it should be", err);
     }
@@ -70,7 +69,7 @@ load(struct firn_objects_cells *cells, struct firn_packfile_scratch *scratch, co
     if (firn_buf_assign(list, stored) != FIRN_OK) {
         return firn_error_no_memory(err, "a list of cells");
     }
-    FIRN_TRY(firn_packfile_cells_open(firn_buf_slice(list), at, err));
+    FIRN_TRY_RETURN(firn_packfile_cells_open(firn_buf_slice(list), at, err));
     if (at->level != level || at->size != size ||
         (level < cells->top && firn_reader_left(&at->rest) == 0)) {
         return wrong(hash, "is a list of cells for something else", err);
@@ -78,8 +77,7 @@ load(struct firn_objects_cells *cells, struct firn_packfile_scratch *scratch, co
     DCHECK(offset + size <= cells->size); /* (I1) */
     cells->levels[level].offset = offset;
     cells->level = level;
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* size is the expected size of the content. FIRN_CORRUPT if the list is not one for that size. */
@@ -128,7 +126,6 @@ static int
 next_cell(struct firn_objects_cells *cells, struct firn_packfile_scratch *scratch,
           struct firn_packfile_cells_item *out, bool *out_is_end, firn_error *err)
 {
-    int rc = FIRN_OK;
     *out_is_end = false;
     for (;;) {
         unsigned level = cells->level;
@@ -147,13 +144,13 @@ next_cell(struct firn_objects_cells *cells, struct firn_packfile_scratch *scratc
         if (level == 0) {
             break;
         }
-        FIRN_TRY(pass_over(cells, &out->hash, &is_passed, err));
+        FIRN_TRY_RETURN(pass_over(cells, &out->hash, &is_passed, err));
         if (!is_passed) {
-            FIRN_TRY(load(cells, scratch, &out->hash, level - 1, out->offset, out->size, err));
+            FIRN_TRY_RETURN(
+                load(cells, scratch, &out->hash, level - 1, out->offset, out->size, err));
         }
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* Sets *out to the bytes of one cell, verified. */
@@ -320,24 +317,22 @@ read_run(struct reading *reading, struct firn_packfile_scratch *scratch, const s
 {
     const struct firn_objects_spread *spread = reading->spread;
     uint64_t passed = run->size;
-    int rc = FIRN_OK;
     for (size_t i = 0; i < run->count; i++) {
         const struct firn_packfile_cells_item *cell = &run->cells[i];
-        FIRN_TRY(read_cell(spread->objects, scratch, cell, data, err));
+        FIRN_TRY_RETURN(read_cell(spread->objects, scratch, cell, data, err));
         if (reading->sink != NULL) {
-            FIRN_TRY(reading->sink(reading->ctx, cell->offset, firn_buf_slice(data), err));
+            FIRN_TRY_RETURN(reading->sink(reading->ctx, cell->offset, firn_buf_slice(data), err));
         }
         if (spread->on_bytes != NULL) {
-            FIRN_TRY(spread->on_bytes(spread->ctx, cell->size, err));
+            FIRN_TRY_RETURN(spread->on_bytes(spread->ctx, cell->size, err));
         }
         DCHECK(cell->size <= passed);
         passed -= cell->size;
     }
     if (spread->on_bytes != NULL) {
-        FIRN_TRY(spread->on_bytes(spread->ctx, passed, err));
+        FIRN_TRY_RETURN(spread->on_bytes(spread->ctx, passed, err));
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 static void

@@ -60,18 +60,16 @@ give_object(struct part *part, uint64_t at, uint64_t size, const firn_hash *hash
 {
     enum firn_packfile_kind kind;
     firn_slice stored;
-    int rc;
-    FIRN_TRY(firn_objects_read_stored(part->objects, part->scratch, hash, &kind, &stored, err));
+    FIRN_TRY_RETURN(
+        firn_objects_read_stored(part->objects, part->scratch, hash, &kind, &stored, err));
     if (kind != FIRN_PACKFILE_PIECES) {
-        rc = stored.size == size ? give(part, at, size, stored.data, err)
-                                 : wrong(hash, "has another size than its list says", err);
-        goto out;
-    }
-    FIRN_TRY(firn_objects_stream_whole(part->objects, part->scratch, hash, &part->object, err));
-    rc = part->object.size == size ? give(part, at, size, part->object.data, err)
+        return stored.size == size ? give(part, at, size, stored.data, err)
                                    : wrong(hash, "has another size than its list says", err);
-out:
-    return rc;
+    }
+    FIRN_TRY_RETURN(
+        firn_objects_stream_whole(part->objects, part->scratch, hash, &part->object, err));
+    return part->object.size == size ? give(part, at, size, part->object.data, err)
+                                     : wrong(hash, "has another size than its list says", err);
 }
 
 /* ---- lists of pieces ---- */
@@ -83,22 +81,20 @@ give_list(struct part *part, firn_slice list, uint64_t size, const firn_hash *ha
     struct firn_packfile_piece piece;
     uint64_t total;
     uint64_t at = 0;
-    int rc;
-    FIRN_TRY(firn_packfile_open_pieces(list, &pieces, &total, err));
+    FIRN_TRY_RETURN(firn_packfile_open_pieces(list, &pieces, &total, err));
     if (total != size) {
         return wrong(hash, "has another size than its entry says", err);
     }
     while (at < part->to && firn_packfile_next_piece(&pieces, &piece)) {
         DCHECK(piece.size <= size - at);
         if (piece.is_hole) {
-            FIRN_TRY(give(part, at, piece.size, NULL, err));
+            FIRN_TRY_RETURN(give(part, at, piece.size, NULL, err));
         } else if (is_touched(part, at, piece.size)) {
-            FIRN_TRY(give_object(part, at, piece.size, &piece.hash, err));
+            FIRN_TRY_RETURN(give_object(part, at, piece.size, &piece.hash, err));
         }
         at += piece.size;
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* ---- lists of cells ---- */
@@ -113,20 +109,18 @@ give_cells(struct part *part, const struct firn_packfile_cells *cells, uint64_t 
     struct firn_packfile_cells rest = *cells;
     struct firn_packfile_cells_item item;
     uint64_t at = begin;
-    int rc = FIRN_OK;
     while (at < part->to && firn_packfile_cells_next(&rest, &item)) {
         item.offset += begin;
-        FIRN_TRY(give(part, at, item.offset - at, NULL, err));
+        FIRN_TRY_RETURN(give(part, at, item.offset - at, NULL, err));
         if (is_touched(part, item.offset, item.size)) {
-            FIRN_TRY(cells->level == 0 ? give_object(part, item.offset, item.size, &item.hash, err)
-                                       : give_cells_of(part, item.offset, item.size, &item.hash,
-                                                       cells->level - 1, err));
+            FIRN_TRY_RETURN(cells->level == 0
+                                ? give_object(part, item.offset, item.size, &item.hash, err)
+                                : give_cells_of(part, item.offset, item.size, &item.hash,
+                                                cells->level - 1, err));
         }
         at = item.offset + item.size;
     }
-    rc = give(part, at, begin + cells->size - at, NULL, err);
-out:
-    return rc;
+    return give(part, at, begin + cells->size - at, NULL, err);
 }
 
 /* A list of cells by its name. (I1) */

@@ -219,15 +219,13 @@ size_max_of(struct delta *delta, const struct firn_objects_place *base, size_t c
 {
     struct firn_packfile *file;
     *out = 0;
-    int rc;
-    FIRN_TRY(firn_objects_acquire(delta->objects, base->pack, &file, err));
+    FIRN_TRY_RETURN(firn_objects_acquire(delta->objects, base->pack, &file, err));
     if (base->at.frame < firn_packfile_walk_count(file)) {
         struct firn_packfile_frame_size frame = firn_packfile_frame_size_of(file, base->at.frame);
         *out = size_max_for(frame.raw > 0 ? (uint64_t)content_size * frame.stored / frame.raw : 0);
     }
     firn_objects_release(delta->objects, base->pack);
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* Whether the delta pays, compared with the object compressed by itself (I6). */

@@ -210,19 +210,17 @@ hash_run(struct reading *reading, const struct slot *slot, firn_error *err)
     DCHECK(slot->hole_size == 0 || slot->data.size == 0);
     const struct firn_objects_spread *spread = reading->spread;
     unsigned done = 0;
-    int rc = FIRN_OK;
     for (uint64_t left = slot->hole_size; left > 0;) {
         size_t part = left < FIRN_ZEROS_SIZE ? (size_t)left : FIRN_ZEROS_SIZE;
-        FIRN_TRY(firn_budget_spend(spread->objects->limit, part / 4, err));
+        FIRN_TRY_RETURN(firn_budget_spend(spread->objects->limit, part / 4, err));
         firn_blake3_hash_update(&reading->whole, firn_zeros(), part);
         left -= part;
         if (++done % ZEROS_BETWEEN_LOOKS == 0 && spread->on_bytes != NULL) {
-            FIRN_TRY(spread->on_bytes(spread->ctx, 0, err));
+            FIRN_TRY_RETURN(spread->on_bytes(spread->ctx, 0, err));
         }
     }
     firn_blake3_hash_update(&reading->whole, slot->data.data, slot->data.size);
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 static void

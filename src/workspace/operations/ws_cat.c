@@ -89,12 +89,10 @@ static int
 clean_path(firn_slice path, firn_slice *out, firn_error *err)
 {
     struct firn_tree_filter filter;
-    int rc;
-    FIRN_TRY(firn_tree_filter_init(&filter, &path, 1, err));
+    FIRN_TRY_RETURN(firn_tree_filter_init(&filter, &path, 1, err));
     *out = filter.count == 0 ? firn_bytes(NULL, 0) : filter.paths[0];
     firn_tree_filter_deinit(&filter);
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 static int

@@ -329,24 +329,22 @@ compare_with_previous(struct difference *difference, struct firn_ws_opened *open
     struct firn_ws *ws = difference->ws;
     firn_workspace_diff_result *result = difference->result;
     const char *after = difference->options->after;
-    int rc;
-    FIRN_TRY(firn_ws_find_own(ws, opened, after == NULL ? "latest" : after, &sides->after_bytes,
-                              &sides->after, err));
-    rc = difference->options->against_nothing
-             ? FIRN_NOT_FOUND
-             : firn_ws_find_previous(ws, opened, &sides->after, &sides->before_bytes,
-                                     &sides->before, err);
+    FIRN_TRY_RETURN(firn_ws_find_own(ws, opened, after == NULL ? "latest" : after,
+                                     &sides->after_bytes, &sides->after, err));
+    int rc = difference->options->against_nothing
+                 ? FIRN_NOT_FOUND
+                 : firn_ws_find_previous(ws, opened, &sides->after, &sides->before_bytes,
+                                         &sides->before, err);
     bool has_before = rc == FIRN_OK;
     if (rc != FIRN_OK && rc != FIRN_NOT_FOUND) {
-        goto out;
+        return rc;
     }
-    FIRN_TRY(firn_ws_given_checkpoint(ws, &sides->after, &result->after, err));
+    FIRN_TRY_RETURN(firn_ws_given_checkpoint(ws, &sides->after, &result->after, err));
     if (has_before) {
-        FIRN_TRY(firn_ws_given_checkpoint(ws, &sides->before, &result->before, err));
+        FIRN_TRY_RETURN(firn_ws_given_checkpoint(ws, &sides->before, &result->before, err));
     }
-    rc = compare_stored(difference, opened, has_before ? &sides->before : NULL, &sides->after, err);
-out:
-    return rc;
+    return compare_stored(difference, opened, has_before ? &sides->before : NULL, &sides->after,
+                          err);
 }
 
 /* Compares a checkpoint with another, or with the disk. */
@@ -357,20 +355,19 @@ compare_with_given(struct difference *difference, struct firn_ws_opened *opened,
     struct firn_ws *ws = difference->ws;
     const firn_workspace_diff_options *options = difference->options;
     firn_workspace_diff_result *result = difference->result;
-    int rc;
-    FIRN_TRY(firn_ws_find_own(ws, opened, options->before == NULL ? "latest" : options->before,
-                              &sides->before_bytes, &sides->before, err));
-    FIRN_TRY(firn_ws_given_checkpoint(ws, &sides->before, &result->before, err));
+    FIRN_TRY_RETURN(firn_ws_find_own(ws, opened,
+                                     options->before == NULL ? "latest" : options->before,
+                                     &sides->before_bytes, &sides->before, err));
+    FIRN_TRY_RETURN(firn_ws_given_checkpoint(ws, &sides->before, &result->before, err));
     if (options->after == NULL) {
-        FIRN_TRY(compare_with_disk(difference, opened, &sides->before, err));
+        FIRN_TRY_RETURN(compare_with_disk(difference, opened, &sides->before, err));
     } else {
-        FIRN_TRY(
+        FIRN_TRY_RETURN(
             firn_ws_find_own(ws, opened, options->after, &sides->after_bytes, &sides->after, err));
-        FIRN_TRY(firn_ws_given_checkpoint(ws, &sides->after, &result->after, err));
-        FIRN_TRY(compare_stored(difference, opened, &sides->before, &sides->after, err));
+        FIRN_TRY_RETURN(firn_ws_given_checkpoint(ws, &sides->after, &result->after, err));
+        FIRN_TRY_RETURN(compare_stored(difference, opened, &sides->before, &sides->after, err));
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 int

@@ -250,21 +250,19 @@ take(struct taking *taking, firn_error *err)
 {
     struct firn_ws_restoring *restoring = taking->restoring;
     firn_workspace_restore_result *result = restoring->result;
-    int rc;
-    FIRN_TRY(firn_db_batch_create(&taking->batch, err));
-    FIRN_TRY(take_all(taking, err));
-    FIRN_TRY(firn_ws_steps_tell(restoring, err));
+    FIRN_TRY_RETURN(firn_db_batch_create(&taking->batch, err));
+    FIRN_TRY_RETURN(take_all(taking, err));
+    FIRN_TRY_RETURN(firn_ws_steps_tell(restoring, err));
     restoring->is_clean = true;
     restoring->is_idle = taking->changed + taking->left == 0;
     if (!restoring->is_idle && !restoring->options->dry_run) {
-        FIRN_TRY(firn_ws_line_put_facts(restoring, taking->batch, err)); /* (I1) */
-        FIRN_TRY(firn_db_write(restoring->opened->db, taking->batch, FIRN_DURABILITY_FULL, err));
+        FIRN_TRY_RETURN(firn_ws_line_put_facts(restoring, taking->batch, err)); /* (I1) */
+        FIRN_TRY_RETURN(
+            firn_db_write(restoring->opened->db, taking->batch, FIRN_DURABILITY_FULL, err));
     }
     result->not_restored = taking->left;
     result->unchanged = restoring->has_here ? restoring->here.files : 0;
-    rc = give_checkpoint(restoring, err);
-out:
-    return rc;
+    return give_checkpoint(restoring, err);
 }
 
 int

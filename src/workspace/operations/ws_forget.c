@@ -237,9 +237,8 @@ change_record(struct forgetting *forgetting, struct firn_db_batch *batch, size_t
     size_t start = forgetting->changed.size;
     uint8_t size[4] = {0};
     struct firn_catalog_record record;
-    int rc;
-    FIRN_TRY(found_record(forgetting, i, &record, err));
-    FIRN_TRY(join_paths(forgetting, record.forgotten, paths, err));
+    FIRN_TRY_RETURN(found_record(forgetting, i, &record, err));
+    FIRN_TRY_RETURN(join_paths(forgetting, record.forgotten, paths, err));
     record.forgotten = firn_buf_slice(paths);
     record.root.hash = found->root;
     record.files = less(record.files, found->counts.files);
@@ -247,18 +246,15 @@ change_record(struct forgetting *forgetting, struct firn_db_batch *batch, size_t
     record.bytes = less(record.bytes, found->counts.bytes);
     if (firn_buf_append(&forgetting->changed, size, sizeof size) != FIRN_OK ||
         firn_catalog_record_encode(&record, &forgetting->changed) != FIRN_OK) {
-        rc = firn_error_no_memory(err, "a checkpoint's record");
-        goto out;
+        return firn_error_no_memory(err, "a checkpoint's record");
     }
     firn_slice bytes = firn_bytes(forgetting->changed.data + start + sizeof size,
                                   forgetting->changed.size - start - sizeof size);
     CHECK(bytes.size <= UINT32_MAX);
     firn_store_le32(forgetting->changed.data + start, (uint32_t)bytes.size);
     /* A copy in a pack is of the old record. */
-    FIRN_TRY(firn_catalog_put(forgetting->opened.catalog, batch,
-                              forgetting->opened.workspace.number, record.order, bytes, err));
-out:
-    return rc;
+    return firn_catalog_put(forgetting->opened.catalog, batch, forgetting->opened.workspace.number,
+                            record.order, bytes, err);
 }
 
 struct ending {
@@ -319,22 +315,20 @@ static int
 run(struct forgetting *forgetting, firn_error *err)
 {
     struct firn_ws_opened *opened = &forgetting->opened;
-    int rc;
     if (opened->workspace.number == 0) {
         return firn_error_set(err, FIRN_NOT_FOUND, "'%.512s' has no checkpoint yet",
                               forgetting->ws->place.root);
     }
-    FIRN_TRY(refuse_pending(forgetting, err));
-    FIRN_TRY(survey(forgetting, err));
+    FIRN_TRY_RETURN(refuse_pending(forgetting, err));
+    FIRN_TRY_RETURN(survey(forgetting, err));
     if (!forgetting->options->dry_run) {
-        FIRN_TRY(make(forgetting, err));
-        FIRN_TRY(firn_catalog_forgotten_add_pieces(&forgetting->gone, opened->objects, err));
-        FIRN_TRY(firn_catalog_forgotten_note(opened->db, &forgetting->gone, err));
-        FIRN_TRY(commit(forgetting, err));
+        FIRN_TRY_RETURN(make(forgetting, err));
+        FIRN_TRY_RETURN(firn_catalog_forgotten_add_pieces(&forgetting->gone, opened->objects, err));
+        FIRN_TRY_RETURN(firn_catalog_forgotten_note(opened->db, &forgetting->gone, err));
+        FIRN_TRY_RETURN(commit(forgetting, err));
     }
     forgetting->result->checkpoints = found_count(forgetting);
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* Reports from copies of the records: the new ones or, in a dry run, the present ones. */

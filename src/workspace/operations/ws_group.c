@@ -163,21 +163,19 @@ commit(struct firn_ws *ws, struct firn_ws_group *group, firn_error *err)
     const firn_callbacks silent = FIRN_CALLBACKS_INIT;
     bool were_packed;
     uint64_t size;
-    int rc;
     if (group->is_broken) {
         return firn_error_set(err, FIRN_MISUSE, "a save of this group has failed");
     }
-    FIRN_TRY(firn_ws_save_tree_pack_records(opened, group->session, &were_packed, err));
-    FIRN_TRY(firn_objects_session_commit(group->session, &size, err)); /* (I1) */
+    FIRN_TRY_RETURN(firn_ws_save_tree_pack_records(opened, group->session, &were_packed, err));
+    FIRN_TRY_RETURN(firn_objects_session_commit(group->session, &size, err)); /* (I1) */
     if (were_packed) {
-        FIRN_TRY(firn_catalog_stage_packed(opened->catalog, group->batch, err));
+        FIRN_TRY_RETURN(firn_catalog_stage_packed(opened->catalog, group->batch, err));
     }
-    FIRN_TRY(firn_statcache_forget(opened->db, FIRN_STATCACHE_COPIES, err));
-    FIRN_TRY(firn_db_write(opened->db, group->batch, FIRN_DURABILITY_FULL, err));
+    FIRN_TRY_RETURN(firn_statcache_forget(opened->db, FIRN_STATCACHE_COPIES, err));
+    FIRN_TRY_RETURN(firn_db_write(opened->db, group->batch, FIRN_DURABILITY_FULL, err));
     free_parts(group); /* joining packs needs the number of the next one */
     FIRN_IGNORE(firn_reclaim_join(ws, opened, &silent, NULL));
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 int

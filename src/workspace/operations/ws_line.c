@@ -482,16 +482,14 @@ is_of_files(const struct firn_ws_restoring *restoring)
 int
 firn_ws_line_choose(struct firn_ws_restoring *restoring, firn_error *err)
 {
-    int rc;
     DCHECK(!firn_catalog_journal_is_pending(&restoring->journal));
     struct firn_catalog_line *line = &restoring->line;
     restoring->is_undo = true;
     restoring->is_step = true;
     restoring->is_turn = restoring->options->last_turn && !restoring->is_forward;
-    FIRN_TRY(firn_ws_line_load(restoring, err));
+    FIRN_TRY_RETURN(firn_ws_line_load(restoring, err));
     if (firn_catalog_line_count(line) == 0) {
-        rc = nothing_to(restoring, err);
-        goto out;
+        return nothing_to(restoring, err);
     }
     const size_t here = firn_catalog_line_state_at(line, line->cursor);
     if (restoring->is_turn) {
@@ -499,11 +497,9 @@ firn_ws_line_choose(struct firn_ws_restoring *restoring, firn_error *err)
     }
     restoring->step_to = is_of_files(restoring) ? here : line->cursor;
     restoring->told_to = restoring->step_to;
-    FIRN_TRY(firn_ws_line_read_here(restoring, err));
-    FIRN_TRY(restoring->is_turn ? choose_last_turn(restoring, err)
-                                : firn_ws_line_choose_next(restoring, err));
-out:
-    return rc;
+    FIRN_TRY_RETURN(firn_ws_line_read_here(restoring, err));
+    return restoring->is_turn ? choose_last_turn(restoring, err)
+                              : firn_ws_line_choose_next(restoring, err);
 }
 
 static int
@@ -617,28 +613,24 @@ firn_ws_line_settle(struct firn_ws_restoring *restoring,
                     const struct firn_checkout_options *options, firn_error *err)
 {
     bool differs = true;
-    int rc;
     if (!restoring->is_step) {
         return FIRN_OK;
     }
     if (restoring->has_here) {
-        FIRN_TRY(firn_ws_line_differs(restoring, before, options, &differs, err));
+        FIRN_TRY_RETURN(firn_ws_line_differs(restoring, before, options, &differs, err));
     }
     restoring->is_clean = !differs;
     if (differs && restoring->has_here) {
-        FIRN_TRY(settle_edits(restoring, err));
+        FIRN_TRY_RETURN(settle_edits(restoring, err));
     } else if (!restoring->has_next) {
-        rc = nothing_to(restoring, err);
-        goto out;
+        return nothing_to(restoring, err);
     }
     if (restoring->step_to != restoring->open_to) {
         restoring->open_ns = 0; /* the interrupted turn had changed nothing */
     }
-    FIRN_TRY(firn_ws_steps_tell(restoring, err));
-    FIRN_TRY(firn_ws_given_checkpoint(restoring->ws, &restoring->record,
-                                      &restoring->result->checkpoint, err));
-out:
-    return rc;
+    FIRN_TRY_RETURN(firn_ws_steps_tell(restoring, err));
+    return firn_ws_given_checkpoint(restoring->ws, &restoring->record,
+                                    &restoring->result->checkpoint, err);
 }
 
 /* ---- writing ---- */
@@ -672,15 +664,14 @@ take_back(struct firn_ws_restoring *restoring, const struct firn_catalog_journal
     struct firn_catalog_line *line = &restoring->line;
     bool was_step = restoring->journal.is_undo;
     bool is_added;
-    int rc;
-    FIRN_TRY(add_state_of_id(opened, line, journal->target, FIRN_STEP_EDITS, &is_added, err));
+    FIRN_TRY_RETURN(
+        add_state_of_id(opened, line, journal->target, FIRN_STEP_EDITS, &is_added, err));
     if (!was_step && firn_catalog_line_count(line) > 0) {
-        FIRN_TRY(add_state_of_id(opened, line, journal->safety,
-                                 kind_of_restore(&restoring->journal), &is_added, err));
+        FIRN_TRY_RETURN(add_state_of_id(opened, line, journal->safety,
+                                        kind_of_restore(&restoring->journal), &is_added, err));
         line->cursor -= is_added ? 1 : 0;
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* The order of a checkpoint; 0 if it is gone. */
@@ -724,9 +715,8 @@ firn_ws_line_put(struct firn_ws_restoring *restoring, struct firn_db_batch *batc
     uint64_t target = 0;
     bool is_known = restoring->is_step;
     bool is_added;
-    int rc = FIRN_OK;
     if (journal->is_undo && is_whole && !is_known) {
-        FIRN_TRY(order_of(opened, journal->target, &target, err));
+        FIRN_TRY_RETURN(order_of(opened, journal->target, &target, err));
         is_known = journal->is_redo ? firn_catalog_line_find_ahead(line, target, &to)
                                     : firn_catalog_line_find_back(line, target, &to);
         while (is_known && to < line->cursor && firn_catalog_line_is_facts(line, to + 1)) {
@@ -737,20 +727,19 @@ firn_ws_line_put(struct firn_ws_restoring *restoring, struct firn_db_batch *batc
         firn_catalog_line_drop_facts(line, to, line->cursor); /* (I4) */
     }
     if (journal->is_undo && is_whole) {
-        FIRN_TRY(is_known ? move(opened, line, to, journal->safety, restoring->is_clean, err)
-                          : take_back(restoring, journal, err));
+        FIRN_TRY_RETURN(is_known ? move(opened, line, to, journal->safety, restoring->is_clean, err)
+                                 : take_back(restoring, journal, err));
     } else {
-        FIRN_TRY(add_state_of_id(opened, line, journal->safety, FIRN_STEP_EDITS, &is_added, err));
-        FIRN_TRY(is_whole ? add_state_of_id(opened, line, journal->target, kind_of_restore(journal),
-                                            &is_added, err)
-                          : FIRN_OK);
+        FIRN_TRY_RETURN(
+            add_state_of_id(opened, line, journal->safety, FIRN_STEP_EDITS, &is_added, err));
+        FIRN_TRY_RETURN(is_whole ? add_state_of_id(opened, line, journal->target,
+                                                   kind_of_restore(journal), &is_added, err)
+                                 : FIRN_OK);
     }
     if (restoring->is_step && restoring->open_ns != 0) {
         line->turn_ns = restoring->open_ns;
     } else if (journal->is_redo) {
         line->turn_ns = 0;
     }
-    rc = put(opened, line, batch, err);
-out:
-    return rc;
+    return put(opened, line, batch, err);
 }

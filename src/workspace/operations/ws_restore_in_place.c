@@ -114,12 +114,9 @@ begin_journal(struct in_place *in_place, firn_error *err)
     journal->paths = restoring->paths;
     journal->path_count = restoring->path_count;
     memcpy(journal->target, restoring->record.id, sizeof journal->target);
-    int rc;
-    FIRN_TRY(keep_previous(in_place, err));
+    FIRN_TRY_RETURN(keep_previous(in_place, err));
     journal->previous = firn_buf_slice(&in_place->previous);
-    FIRN_TRY(firn_os_random(restoring->ws->os, journal->tag, sizeof journal->tag, err));
-out:
-    return rc;
+    return firn_os_random(restoring->ws->os, journal->tag, sizeof journal->tag, err);
 }
 
 static int

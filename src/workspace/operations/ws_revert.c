@@ -80,14 +80,13 @@ find_both(struct firn_ws_revert *revert, struct firn_buf *after_bytes,
     const firn_workspace_revert_options *options = revert->options;
     char after[NAME_SIZE];
     char before[NAME_SIZE];
-    int rc;
     struct firn_ws *ws = revert->restoring.ws;
     struct firn_ws_opened *opened = revert->restoring.opened;
-    FIRN_TRY(firn_ws_find_own(ws, opened, options->after == NULL ? "latest" : options->after,
-                              after_bytes, &revert->after, err));
-    FIRN_TRY(options->before == NULL ? find_one_before(revert, before_bytes, err)
-                                     : firn_ws_find_own(ws, opened, options->before, before_bytes,
-                                                        &revert->before, err));
+    FIRN_TRY_RETURN(firn_ws_find_own(ws, opened, options->after == NULL ? "latest" : options->after,
+                                     after_bytes, &revert->after, err));
+    FIRN_TRY_RETURN(options->before == NULL ? find_one_before(revert, before_bytes, err)
+                                            : firn_ws_find_own(ws, opened, options->before,
+                                                               before_bytes, &revert->before, err));
     name_of(&revert->after, after);
     name_of(&revert->before, before);
     if (revert->before.order >= revert->after.order) {
@@ -99,12 +98,10 @@ find_both(struct firn_ws_revert *revert, struct firn_buf *after_bytes,
     } else {
         (void)snprintf(revert->doing, sizeof revert->doing, "reverting %s..%s", before, after);
     }
-    FIRN_TRY(firn_ws_given_checkpoint(revert->restoring.ws, &revert->after, &revert->result->after,
-                                      err));
-    FIRN_TRY(firn_ws_given_checkpoint(revert->restoring.ws, &revert->before,
-                                      &revert->result->before, err));
-out:
-    return rc;
+    FIRN_TRY_RETURN(firn_ws_given_checkpoint(revert->restoring.ws, &revert->after,
+                                             &revert->result->after, err));
+    return firn_ws_given_checkpoint(revert->restoring.ws, &revert->before, &revert->result->before,
+                                    err);
 }
 
 /* ---- the whole ---- */
@@ -132,17 +129,15 @@ read_journal(struct firn_ws_revert *revert, firn_error *err)
     struct firn_ws_restoring *restoring = &revert->restoring;
     const struct firn_ws_opened *opened = restoring->opened;
     bool is_foreign;
-    int rc;
-    FIRN_TRY(
+    FIRN_TRY_RETURN(
         firn_catalog_journal_read(opened->db, opened->workspace.number, &restoring->journal, err));
-    FIRN_TRY(
+    FIRN_TRY_RETURN(
         firn_ws_begun_is_foreign(restoring->ws, opened, &restoring->journal, &is_foreign, err));
     if (is_foreign) {
         firn_catalog_journal_deinit(&restoring->journal);
     }
     DCHECK(revert->options->dry_run || !firn_catalog_journal_is_pending(&restoring->journal));
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* The tree that a revert restores: checking that it can be made, and making it.

@@ -88,19 +88,17 @@ firn_ws_save_record(struct firn_ws *ws, struct firn_ws_opened *opened,
                     firn_error *err)
 {
     struct firn_catalog_record record;
-    int rc;
     CHECK(tree->session == NULL && tree->stat == NULL); /* sealed: all objects are durable */
-    FIRN_TRY(firn_ws_save_make_record(ws, opened, request, tree, &record, err));
+    FIRN_TRY_RETURN(firn_ws_save_make_record(ws, opened, request, tree, &record, err));
     if (request->tree_path == NULL) {
         firn_place_git_read(ws->os, ws->place.root, &record.git);
     }
-    FIRN_TRY(set_parent(ws, opened, &record, err));
-    FIRN_TRY(firn_catalog_commit(opened->catalog, firn_str(ws->place.catalog_root),
-                                 &opened->workspace, &record, tree->records_were_packed,
-                                 request->joint, err));
+    FIRN_TRY_RETURN(set_parent(ws, opened, &record, err));
+    FIRN_TRY_RETURN(firn_catalog_commit(opened->catalog, firn_str(ws->place.catalog_root),
+                                        &opened->workspace, &record, tree->records_were_packed,
+                                        request->joint, err));
     *out = record;
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* ---- comparing with the checkpoint before ---- */
@@ -346,18 +344,16 @@ ends_saved_turn(const struct saving *saving)
 static int
 return_previous(struct saving *saving, firn_error *err)
 {
-    int rc;
     DCHECK(saving->has_previous && saving->result->is_unchanged && !saving->result->is_made);
-    FIRN_TRY(
+    FIRN_TRY_RETURN(
         firn_ws_given_checkpoint(saving->ws, &saving->previous, &saving->result->checkpoint, err));
     if (firn_ws_save_tree_is_stored(&saving->tree)) {
-        FIRN_TRY(firn_ws_save_tree_seal(saving->opened, &saving->tree, err));
+        FIRN_TRY_RETURN(firn_ws_save_tree_seal(saving->opened, &saving->tree, err));
     }
     if (firn_hash_equal(&saving->tree.scan.root.hash, &saving->previous.root.hash)) {
         firn_watchlink_tell(saving->request.watched, &saving->tree.scan);
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* The last point at which a save can be cancelled: the rest is short, or waits for the disk. */
@@ -383,18 +379,16 @@ static int
 make_checkpoint(struct saving *saving, firn_error *err)
 {
     struct firn_catalog_record record;
-    int rc;
     DCHECK(saving->tree.session != NULL && !saving->result->is_made);
-    FIRN_TRY(begin_sealing(saving, err));
-    FIRN_TRY(firn_ws_save_tree_seal(saving->opened, &saving->tree, err));
-    FIRN_TRY(firn_ws_save_record(saving->ws, saving->opened, &saving->request, &saving->tree,
-                                 &record, err));
+    FIRN_TRY_RETURN(begin_sealing(saving, err));
+    FIRN_TRY_RETURN(firn_ws_save_tree_seal(saving->opened, &saving->tree, err));
+    FIRN_TRY_RETURN(firn_ws_save_record(saving->ws, saving->opened, &saving->request, &saving->tree,
+                                        &record, err));
     firn_ws_given_fill(saving->made, &record);
     saving->result->checkpoint = saving->made;
     saving->result->is_made = true;
     firn_watchlink_tell(saving->request.watched, &saving->tree.scan);
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* Notes that the turn has begun, or is over. Best effort: only its prompt would be missing later, or

@@ -289,8 +289,7 @@ firn_packfile_read_page(struct firn_packfile *pack, uint32_t page, struct firn_c
                         struct firn_buf *out, firn_error *err)
 {
     struct firn_block_ref ref = firn_packfile_page_ref(pack, page);
-    int rc;
-    FIRN_TRY(firn_block_reader_read(pack->reader, &ref, compress, out, err));
+    FIRN_TRY_RETURN(firn_block_reader_read(pack->reader, &ref, compress, out, err));
     DCHECK(out->size >= ENTRY_SIZE && out->size % ENTRY_SIZE == 0);
     const uint8_t *last = out->data + out->size - ENTRY_SIZE;
     bool fits = memcmp(out->data, pack->fences[page].first.bytes, sizeof(firn_hash)) == 0 &&
@@ -302,8 +301,7 @@ firn_packfile_read_page(struct firn_packfile *pack, uint32_t page, struct firn_c
                               "impossible",
                               firn_packfile_path(pack), (unsigned long long)ref.offset);
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 int
@@ -539,17 +537,15 @@ firn_packfile_encode_pieces(const struct firn_packfile_piece *pieces, size_t cou
     if (total > FIRN_PACKFILE_TOTAL_SIZE_MAX) {
         return FIRN_LIMIT;
     }
-    int rc;
-    FIRN_TRY(firn_buf_append_varint(out, total));
+    FIRN_TRY_RETURN(firn_buf_append_varint(out, total));
     for (size_t i = 0; i < count; i++) {
         const struct firn_packfile_piece *piece = &pieces[i];
-        FIRN_TRY(firn_buf_append_varint(out, piece->size << 1 | (piece->is_hole ? 1 : 0)));
+        FIRN_TRY_RETURN(firn_buf_append_varint(out, piece->size << 1 | (piece->is_hole ? 1 : 0)));
         if (!piece->is_hole) {
-            FIRN_TRY(firn_buf_append(out, piece->hash.bytes, sizeof piece->hash.bytes));
+            FIRN_TRY_RETURN(firn_buf_append(out, piece->hash.bytes, sizeof piece->hash.bytes));
         }
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* Takes one piece off the front. */

@@ -201,15 +201,12 @@ begin_list(struct firn_packfile_cells_builder *builder, unsigned level, uint64_t
     uint64_t span = item_span(level + 1);
     DCHECK(list->size == 0 && number * span < builder->size);
     uint64_t left = builder->size - number * span;
-    int rc;
     builder->levels[level].number = number;
     builder->levels[level].next = number * IN_LIST;
-    FIRN_TRY(firn_buf_append_u8(list, MARK));
-    FIRN_TRY(firn_buf_append_u8(list, FORM));
-    FIRN_TRY(firn_buf_append_u8(list, (uint8_t)level));
-    FIRN_TRY(firn_buf_append_varint(list, left < span ? left : span));
-out:
-    return rc;
+    FIRN_TRY_RETURN(firn_buf_append_u8(list, MARK));
+    FIRN_TRY_RETURN(firn_buf_append_u8(list, FORM));
+    FIRN_TRY_RETURN(firn_buf_append_u8(list, (uint8_t)level));
+    return firn_buf_append_varint(list, left < span ? left : span);
 }
 
 /* Whether readers accept a list as what it was built as. */
@@ -237,17 +234,15 @@ append_item(struct firn_packfile_cells_builder *builder, unsigned level, uint64_
             const firn_hash *hash)
 {
     struct firn_buf *list = &builder->levels[level].list;
-    int rc = FIRN_OK;
     if (list->size == 0) {
-        FIRN_TRY(begin_list(builder, level, number / IN_LIST));
+        FIRN_TRY_RETURN(begin_list(builder, level, number / IN_LIST));
     }
     DCHECK(builder->levels[level].number == number / IN_LIST);
     DCHECK(builder->levels[level].next <= number); /* (I1): ascending */
-    FIRN_TRY(firn_buf_append_varint(list, number - builder->levels[level].next));
-    FIRN_TRY(firn_buf_append(list, hash->bytes, sizeof hash->bytes));
+    FIRN_TRY_RETURN(firn_buf_append_varint(list, number - builder->levels[level].next));
+    FIRN_TRY_RETURN(firn_buf_append(list, hash->bytes, sizeof hash->bytes));
     builder->levels[level].next = number + 1;
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* Puts the open list of a level below the top, and names it in the one above. */
@@ -291,18 +286,16 @@ int
 firn_packfile_cells_builder_finish(struct firn_packfile_cells_builder *builder, firn_hash *out,
                                    firn_error *err)
 {
-    int rc = FIRN_OK;
     for (unsigned i = 0; i < builder->top; i++) {
         if (builder->levels[i].list.size > 0) {
-            FIRN_TRY(close_list(builder, i, err));
+            FIRN_TRY_RETURN(close_list(builder, i, err));
         }
     }
     if (builder->levels[builder->top].list.size == 0 &&
         begin_list(builder, builder->top, 0) != FIRN_OK) {
-        FIRN_TRY(firn_error_no_memory(err, "a list of cells"));
+        FIRN_TRY_RETURN(firn_error_no_memory(err, "a list of cells"));
     }
-    FIRN_TRY(put_list(builder, builder->top, err));
+    FIRN_TRY_RETURN(put_list(builder, builder->top, err));
     *out = builder->name;
-out:
-    return rc;
+    return FIRN_OK;
 }

@@ -134,21 +134,18 @@ firn_packfile_delta_read(struct firn_packfile_scratch *scratch, const firn_hash 
     struct firn_packfile_delta delta;
     enum firn_packfile_kind kind;
     firn_slice base;
-    int rc;
     *out = firn_bytes(NULL, 0);
     firn_buf_clear(&buffers->stored);
     if (firn_buf_append_slice(&buffers->stored, stored) != FIRN_OK) {
-        FIRN_TRY(firn_error_no_memory(err, "a delta"));
+        FIRN_TRY_RETURN(firn_error_no_memory(err, "a delta"));
     }
-    FIRN_TRY(firn_packfile_delta_decode(firn_buf_slice(&buffers->stored), &delta, err));
-    FIRN_TRY(read_base(ctx, scratch, &delta.base, &kind, &base, err));
+    FIRN_TRY_RETURN(firn_packfile_delta_decode(firn_buf_slice(&buffers->stored), &delta, err));
+    FIRN_TRY_RETURN(read_base(ctx, scratch, &delta.base, &kind, &base, err));
     if (firn_packfile_kind_is_named(kind)) { /* (I1) */
-        rc = delta_corrupt(hash, "its base is not stored whole", &delta.base, err);
-        goto out;
+        return delta_corrupt(hash, "its base is not stored whole", &delta.base, err);
     }
-    FIRN_TRY(apply(scratch, hash, &delta, base, &buffers->content, err));
+    FIRN_TRY_RETURN(apply(scratch, hash, &delta, base, &buffers->content, err));
     *out_kind = delta.kind;
     *out = firn_buf_slice(&buffers->content);
-out:
-    return rc;
+    return FIRN_OK;
 }

@@ -174,18 +174,15 @@ static int
 add_cut(struct cutting *cutting, struct source *source, struct firn_buf *buf, firn_hash *out_hash,
         bool *out_is_new, firn_error *err)
 {
-    int rc = FIRN_OK;
     firn_blake3_hash_init(&cutting->whole);
     while (!source->is_ended || buf->size > 0) {
         size_t taken;
-        FIRN_TRY(cut(cutting, firn_buf_slice(buf), source->is_ended, &taken, err));
+        FIRN_TRY_RETURN(cut(cutting, firn_buf_slice(buf), source->is_ended, &taken, err));
         memmove(buf->data, buf->data + taken, buf->size - taken);
         buf->size -= taken;
-        FIRN_TRY(fill(source, buf, PIECE_SIZE, err));
+        FIRN_TRY_RETURN(fill(source, buf, PIECE_SIZE, err));
     }
-    FIRN_TRY(add_list(cutting, out_hash, out_is_new, err));
-out:
-    return rc;
+    return add_list(cutting, out_hash, out_is_new, err);
 }
 
 int

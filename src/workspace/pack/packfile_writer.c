@@ -236,8 +236,7 @@ claim_locked(struct firn_packfile_writer *writer, struct firn_packfile_writer_re
              bool *out_is_new, firn_error *err)
 {
     firn_os_mutex_assert_held(&writer->mutex);
-    int rc;
-    FIRN_TRY(check_usable_locked(writer, err));
+    FIRN_TRY_RETURN(check_usable_locked(writer, err));
     uint64_t key_hash = firn_load_le64(record->hash.bytes);
     if (firn_hash_map_find(&writer->objects, key_hash, &record->hash) != NULL) {
         *out_is_new = false;
@@ -249,7 +248,7 @@ claim_locked(struct firn_packfile_writer *writer, struct firn_packfile_writer_re
     }
     bool needs_frame = record->frame == FIRN_PACKFILE_WRITER_NO_FRAME;
     if (needs_frame) {
-        FIRN_TRY(reserve_frame_locked(writer, err));
+        FIRN_TRY_RETURN(reserve_frame_locked(writer, err));
         record->frame = writer->frame_count;
     }
     /* (I1) The frame is still to be written. */
@@ -262,8 +261,7 @@ claim_locked(struct firn_packfile_writer *writer, struct firn_packfile_writer_re
         writer->frames[writer->frame_count++] = (struct firn_block_ref){0};
     }
     *out_is_new = true;
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 int
@@ -512,15 +510,13 @@ write_page(struct firn_block_writer *block, const struct firn_packfile_writer_re
     }
     struct firn_block_ref ref;
     size_t size = count * FIRN_PACKFILE_FORMAT_ENTRY_SIZE;
-    int rc;
-    FIRN_TRY(firn_block_writer_add(block, FIRN_CODEC_NONE, firn_bytes(page, size), (uint32_t)size,
-                                   &ref, err));
+    FIRN_TRY_RETURN(firn_block_writer_add(block, FIRN_CODEC_NONE, firn_bytes(page, size),
+                                          (uint32_t)size, &ref, err));
     if (firn_buf_append(fences, records[0].hash.bytes, HASH_SIZE) != FIRN_OK ||
         firn_buf_append_le64(fences, ref.offset) != FIRN_OK) {
         return firn_error_no_memory(err, "the fences of an object table");
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 static int
@@ -566,18 +562,16 @@ out:
 static int
 append_frames(const struct firn_block_ref *frames, uint32_t count, struct firn_buf *out)
 {
-    int rc;
-    FIRN_TRY(firn_buf_append_le32(out, count));
-    FIRN_TRY(firn_buf_append_le32(out, 0));
+    FIRN_TRY_RETURN(firn_buf_append_le32(out, count));
+    FIRN_TRY_RETURN(firn_buf_append_le32(out, 0));
     for (uint32_t i = 0; i < count; i++) {
         DCHECK(frames[i].raw_size <= FIRN_PACKFILE_FORMAT_FRAME_SIZE_MAX &&
                frames[i].stored_size <= frames[i].raw_size); /* as reading believes */
-        FIRN_TRY(firn_buf_append_le64(out, frames[i].offset));
-        FIRN_TRY(firn_buf_append_le32(out, frames[i].stored_size));
-        FIRN_TRY(firn_buf_append_le32(out, frames[i].raw_size));
+        FIRN_TRY_RETURN(firn_buf_append_le64(out, frames[i].offset));
+        FIRN_TRY_RETURN(firn_buf_append_le32(out, frames[i].stored_size));
+        FIRN_TRY_RETURN(firn_buf_append_le32(out, frames[i].raw_size));
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* Writes pages and both sections. records are sorted. */

@@ -83,13 +83,10 @@ int
 firn_place_claim_store_init(struct firn_os_dir *store, const uint8_t *id,
                             struct firn_place_claim_store *out, firn_error *err)
 {
-    int rc;
     *out = (struct firn_place_claim_store){.is_own = false};
     memcpy(out->id, id, sizeof out->id);
-    FIRN_TRY(firn_trust_owner_is_own(store, &out->is_own, err));
-    FIRN_TRY(find_is_usual(store, &out->is_usual, err));
-out:
-    return rc;
+    FIRN_TRY_RETURN(firn_trust_owner_is_own(store, &out->is_own, err));
+    return find_is_usual(store, &out->is_usual, err);
 }
 
 /* ---- the directory ---- */

@@ -318,36 +318,33 @@ int
 firn_place_config_text_repair(firn_slice text, struct firn_buf *out)
 {
     struct firn_place_config_text config = {0};
-    int rc = FIRN_OK;
     while (text.size > 0) {
         firn_slice said;
         firn_slice line = take_line(&text, &said);
         if (says_nothing(said) || take_setting(said, &config, NULL) == FIRN_OK) {
-            FIRN_TRY(firn_buf_append_slice(out, line));
+            FIRN_TRY_RETURN(firn_buf_append_slice(out, line));
         } else {
-            FIRN_TRY(firn_buf_append_str(out, "# could not be read: "));
-            FIRN_TRY(firn_buf_append_slice(out, said));
-            FIRN_TRY(firn_buf_append_str(out, "\n"));
+            FIRN_TRY_RETURN(firn_buf_append_str(out, "# could not be read: "));
+            FIRN_TRY_RETURN(firn_buf_append_slice(out, said));
+            FIRN_TRY_RETURN(firn_buf_append_str(out, "\n"));
         }
     }
     if (!config.is_set[FIRN_PLACE_CONFIG_KEEP]) {
         if (out->size > 0 && out->data[out->size - 1] != '\n') {
-            FIRN_TRY(firn_buf_append_str(out, "\n"));
+            FIRN_TRY_RETURN(firn_buf_append_str(out, "\n"));
         }
-        FIRN_TRY(firn_buf_append_format(out, "%s = %s\n", keys[FIRN_PLACE_CONFIG_KEEP].name,
-                                        keys[FIRN_PLACE_CONFIG_KEEP].cautious));
+        FIRN_TRY_RETURN(firn_buf_append_format(out, "%s = %s\n", keys[FIRN_PLACE_CONFIG_KEEP].name,
+                                               keys[FIRN_PLACE_CONFIG_KEEP].cautious));
     }
     DCHECK(out->size > FIRN_PLACE_CONFIG_TEXT_SIZE_MAX ||
            firn_place_config_text_read(firn_buf_slice(out), &config, NULL) == FIRN_OK); /* (I5) */
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 int
 firn_place_config_text_change(firn_slice text, enum firn_place_config_key key, const char *value,
                               struct firn_buf *out)
 {
-    int rc = FIRN_OK;
     bool is_done = value == NULL;
     while (text.size > 0) {
         firn_slice said;
@@ -359,20 +356,19 @@ firn_place_config_text_change(firn_slice text, enum firn_place_config_key key, c
                      read_setting(said, &found, &written, &ignored, NULL) == FIRN_OK &&
                      found == key;
         if (!is_it) {
-            FIRN_TRY(firn_buf_append_slice(out, line));
+            FIRN_TRY_RETURN(firn_buf_append_slice(out, line));
         } else if (value != NULL) {
-            FIRN_TRY(firn_buf_append_format(out, "%s = %s\n", keys[key].name, value));
+            FIRN_TRY_RETURN(firn_buf_append_format(out, "%s = %s\n", keys[key].name, value));
             is_done = true;
         }
     }
     if (!is_done) {
         if (out->size > 0 && out->data[out->size - 1] != '\n') {
-            FIRN_TRY(firn_buf_append_str(out, "\n"));
+            FIRN_TRY_RETURN(firn_buf_append_str(out, "\n"));
         }
-        FIRN_TRY(firn_buf_append_format(out, "%s = %s\n", keys[key].name, value));
+        FIRN_TRY_RETURN(firn_buf_append_format(out, "%s = %s\n", keys[key].name, value));
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 int
@@ -637,15 +633,13 @@ is_readable(firn_slice text)
 static int
 write_text(struct firn_os_dir *dir, firn_slice text, firn_error *err)
 {
-    int rc;
     DCHECK(is_readable(text));
-    FIRN_TRY(firn_trust_settings_expect(dir, text, err));
-    FIRN_TRY(write_new(dir, text, err));
-    FIRN_TRY(firn_os_rename(dir, new_name, dir, file_name, FIRN_OS_RENAME_REPLACE, err));
-    FIRN_TRY(firn_os_dir_sync(dir, err));
+    FIRN_TRY_RETURN(firn_trust_settings_expect(dir, text, err));
+    FIRN_TRY_RETURN(write_new(dir, text, err));
+    FIRN_TRY_RETURN(firn_os_rename(dir, new_name, dir, file_name, FIRN_OS_RENAME_REPLACE, err));
+    FIRN_TRY_RETURN(firn_os_dir_sync(dir, err));
     FIRN_IGNORE(firn_trust_settings_expect(dir, text, NULL));
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* Passes on an error in the file; FIRN_INVALID would mean an error of the caller. */

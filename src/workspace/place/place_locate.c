@@ -109,9 +109,8 @@ walk_up(struct locating *locating,
 static int
 check_not_gone(struct locating *locating, const char *path, firn_error *err)
 {
-    int rc = FIRN_OK;
     if (!locating->has_trusted) {
-        FIRN_TRY(firn_trust_list_roots(locating->os, &locating->trusted, err));
+        FIRN_TRY_RETURN(firn_trust_list_roots(locating->os, &locating->trusted, err));
         locating->has_trusted = true;
     }
     for (size_t at = 0; at < locating->trusted.size;) {
@@ -121,8 +120,7 @@ check_not_gone(struct locating *locating, const char *path, firn_error *err)
         }
         at += strlen(root) + 1;
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 static int
@@ -176,12 +174,9 @@ out:
 static int
 take_known(struct locating *locating, const struct firn_place_roots_root *known, firn_error *err)
 {
-    int rc;
-    FIRN_TRY(copy(&locating->out->store_path, known->store_path, err));
-    FIRN_TRY(copy(&locating->out->catalog_root, known->catalog_root, err));
-    FIRN_TRY(copy(&locating->out->root, known->root, err));
-out:
-    return rc;
+    FIRN_TRY_RETURN(copy(&locating->out->store_path, known->store_path, err));
+    FIRN_TRY_RETURN(copy(&locating->out->catalog_root, known->catalog_root, err));
+    return copy(&locating->out->root, known->root, err);
 }
 
 static int
@@ -251,23 +246,20 @@ complete(struct locating *locating, firn_error *err)
 {
     struct firn_place_located *out = locating->out;
     const char *path = (const char *)locating->path.data;
-    int rc;
     if (out->root == NULL) {
-        FIRN_TRY(copy(&out->root, path, err));
+        FIRN_TRY_RETURN(copy(&out->root, path, err));
     }
     if (out->store_path == NULL && locating->request->store_path == NULL) {
-        FIRN_TRY(firn_place_default_store(locating->os, out->root, &out->store_path, err));
+        FIRN_TRY_RETURN(firn_place_default_store(locating->os, out->root, &out->store_path, err));
     } else if (out->store_path == NULL) {
-        FIRN_TRY(copy(&out->store_path, locating->request->store_path, err));
+        FIRN_TRY_RETURN(copy(&out->store_path, locating->request->store_path, err));
     }
     if (out->catalog_root == NULL) {
-        FIRN_TRY(copy(&out->catalog_root, out->root, err));
+        FIRN_TRY_RETURN(copy(&out->catalog_root, out->root, err));
     }
     CHECK(strncmp(path, out->root, strlen(out->root)) == 0); /* the root is the path or above it */
     const char *rest = path + strlen(out->root);
-    FIRN_TRY(copy(&out->sub_path, *rest == '/' ? rest + 1 : rest, err));
-out:
-    return rc;
+    return copy(&out->sub_path, *rest == '/' ? rest + 1 : rest, err);
 }
 
 static void
@@ -284,25 +276,23 @@ note_unread(void *ctx, const char *store_path, const firn_error *why)
 static int
 by_place(struct locating *locating, firn_error *err)
 {
-    int rc;
-    FIRN_TRY(walk_up(locating, find_store, err));
+    FIRN_TRY_RETURN(walk_up(locating, find_store, err));
     if (locating->out->root != NULL) {
         return FIRN_OK;
     }
-    FIRN_TRY(firn_place_roots_add_all(&locating->roots, note_unread, locating, err));
+    FIRN_TRY_RETURN(firn_place_roots_add_all(&locating->roots, note_unread, locating, err));
     if (locating->is_out_of_memory) {
         return firn_error_no_memory(err, "a workspace");
     }
-    FIRN_TRY(walk_up(locating, find_known, err));
+    FIRN_TRY_RETURN(walk_up(locating, find_known, err));
     if (locating->out->root == NULL) {
-        FIRN_TRY(walk_up(locating, find_moved, err));
+        FIRN_TRY_RETURN(walk_up(locating, find_moved, err));
     }
     if (locating->out->root != NULL) {
         firn_free(locating->out->unread_store);
         locating->out->unread_store = NULL;
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 static int

@@ -111,22 +111,20 @@ expire(struct firn_reclaim *gc, firn_error *err)
     struct firn_reclaim_expire_rule rule = {.now_ns = firn_os_now_ns(gc->ws->os)};
     uint64_t ended;
     gc->ended_before_ns = gc->options->now ? INT64_MAX : rule.now_ns - FIRN_CATALOG_DELETED_KEPT_NS;
-    int rc;
     if (gc->options->keep != NULL) {
-        FIRN_TRY(firn_catalog_keep_read(firn_str(gc->options->keep), &keep, err));
+        FIRN_TRY_RETURN(firn_catalog_keep_read(firn_str(gc->options->keep), &keep, err));
         rule.keep = &keep;
     }
     if (gc->options->dry_run) {
-        rc = firn_reclaim_expire_list(gc->opened, &rule, note_expired, gc, err);
-        goto out;
+        return firn_reclaim_expire_list(gc->opened, &rule, note_expired, gc, err);
     }
-    FIRN_TRY(firn_reclaim_expire(gc->opened, &rule, &counts, err));
-    FIRN_TRY(gc->options->now ? firn_reclaim_delete_end(gc->opened, 0, INT64_MAX, &ended, err)
-                              : FIRN_OK);
+    FIRN_TRY_RETURN(firn_reclaim_expire(gc->opened, &rule, &counts, err));
+    FIRN_TRY_RETURN(gc->options->now
+                        ? firn_reclaim_delete_end(gc->opened, 0, INT64_MAX, &ended, err)
+                        : FIRN_OK);
     gc->result->safety_expired = counts.safety;
     gc->result->expired = counts.checkpoints;
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* ---- sweep ---- */
@@ -154,12 +152,9 @@ firn_reclaim_sweep_stat(struct firn_reclaim *gc, firn_error *err)
 static int
 sweep(struct firn_reclaim *gc, firn_error *err)
 {
-    int rc;
     DCHECK(!gc->options->dry_run && gc->packs != NULL);
-    FIRN_TRY(firn_reclaim_sweep_stat(gc, err));
-    FIRN_TRY(firn_reclaim_plan_sweep(gc, err));
-out:
-    return rc;
+    FIRN_TRY_RETURN(firn_reclaim_sweep_stat(gc, err));
+    return firn_reclaim_plan_sweep(gc, err);
 }
 
 /* ---- retire ---- */
@@ -178,13 +173,10 @@ firn_reclaim_collect(struct firn_reclaim *gc, firn_error *err)
 int
 firn_reclaim_retire(struct firn_reclaim *gc, const uint32_t *numbers, size_t count, firn_error *err)
 {
-    int rc;
     DCHECK(count > 0 && !firn_db_is_read_only(gc->opened->db));
-    FIRN_TRY(firn_objects_retire(gc->opened->objects, numbers, count, err));
-    FIRN_TRY(firn_db_reader_advance(gc->opened->db, err));
-    FIRN_TRY(firn_reclaim_collect(gc, err));
-out:
-    return rc;
+    FIRN_TRY_RETURN(firn_objects_retire(gc->opened->objects, numbers, count, err));
+    FIRN_TRY_RETURN(firn_db_reader_advance(gc->opened->db, err));
+    return firn_reclaim_collect(gc, err);
 }
 
 static int
@@ -444,16 +436,15 @@ static int
 run(struct firn_reclaim *gc, firn_error *err)
 {
     firn_workspace_gc_result *result = gc->result;
-    int rc;
-    FIRN_TRY(firn_packfile_scratch_create(SCRATCH_FRAMES, &gc->scratch, err));
-    FIRN_TRY(expire(gc, err));
-    FIRN_TRY(firn_catalog_forgotten_load(gc->opened->db, &gc->forgotten, err));
-    FIRN_TRY(firn_reclaim_table_create(gc->opened->objects, &gc->table, err));
-    FIRN_TRY(firn_reclaim_mark(gc, err));
+    FIRN_TRY_RETURN(firn_packfile_scratch_create(SCRATCH_FRAMES, &gc->scratch, err));
+    FIRN_TRY_RETURN(expire(gc, err));
+    FIRN_TRY_RETURN(firn_catalog_forgotten_load(gc->opened->db, &gc->forgotten, err));
+    FIRN_TRY_RETURN(firn_reclaim_table_create(gc->opened->objects, &gc->table, err));
+    FIRN_TRY_RETURN(firn_reclaim_mark(gc, err));
     if (!gc->options->dry_run) {
-        FIRN_TRY(make_forgotten_whole(gc, err));
+        FIRN_TRY_RETURN(make_forgotten_whole(gc, err));
     }
-    FIRN_TRY(firn_reclaim_plan(gc, err));
+    FIRN_TRY_RETURN(firn_reclaim_plan(gc, err));
     if (gc->options->dry_run) {
         estimate(gc);
         return FIRN_OK;
@@ -461,23 +452,22 @@ run(struct firn_reclaim *gc, firn_error *err)
     DCHECK(!firn_db_is_read_only(gc->opened->db));
     bool changes = changes_something(gc);
     if (changes) {
-        FIRN_TRY(sweep(gc, err));
-        FIRN_TRY(retire_dead(gc, err));
-        FIRN_TRY(move(gc, err));
+        FIRN_TRY_RETURN(sweep(gc, err));
+        FIRN_TRY_RETURN(retire_dead(gc, err));
+        FIRN_TRY_RETURN(move(gc, err));
     }
     if (gc->forgotten.count > 0) {
-        FIRN_TRY(firn_catalog_forgotten_remove_gone(gc->opened->objects, gc->opened->db,
-                                                    &gc->forgotten, err));
+        FIRN_TRY_RETURN(firn_catalog_forgotten_remove_gone(gc->opened->objects, gc->opened->db,
+                                                           &gc->forgotten, err));
     }
-    FIRN_TRY(firn_reclaim_collect(gc, err));
+    FIRN_TRY_RETURN(firn_reclaim_collect(gc, err));
     const struct firn_catalog_due due = {.deleted_bytes = result->bytes_dead};
-    FIRN_TRY(firn_catalog_due_write(gc->opened->db, &due, err));
-    FIRN_TRY(firn_db_maintain_tidy(gc->opened->db,
-                                   changes ? firn_objects_index(gc->opened->objects) : NULL, err));
-    FIRN_TRY(firn_reclaim_measure(gc, err));
+    FIRN_TRY_RETURN(firn_catalog_due_write(gc->opened->db, &due, err));
+    FIRN_TRY_RETURN(firn_db_maintain_tidy(
+        gc->opened->db, changes ? firn_objects_index(gc->opened->objects) : NULL, err));
+    FIRN_TRY_RETURN(firn_reclaim_measure(gc, err));
     result->is_finished = true;
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 int

@@ -140,20 +140,18 @@ static int
 end_opened(struct automatic *automatic, firn_error *err)
 {
     struct firn_catalog_due due;
-    int rc;
     DCHECK(automatic->has_marked && automatic->gc.forgotten.count == 0);
     automatic->gc.opened = &automatic->opened;
-    FIRN_TRY(firn_catalog_due_read(automatic->opened.db, &due, err));
+    FIRN_TRY_RETURN(firn_catalog_due_read(automatic->opened.db, &due, err));
     due.deleted_bytes -=
         due.deleted_bytes < automatic->deleted_bytes ? due.deleted_bytes : automatic->deleted_bytes;
     firn_catalog_due_add(&due, automatic->gc.result->bytes_dead);
     due.tried_ns = 0;
-    FIRN_TRY(firn_catalog_due_write(automatic->opened.db, &due, err));
-    FIRN_TRY(firn_reclaim_collect(&automatic->gc, err));
-    FIRN_TRY(firn_reclaim_measure(&automatic->gc, err));
+    FIRN_TRY_RETURN(firn_catalog_due_write(automatic->opened.db, &due, err));
+    FIRN_TRY_RETURN(firn_reclaim_collect(&automatic->gc, err));
+    FIRN_TRY_RETURN(firn_reclaim_measure(&automatic->gc, err));
     automatic->gc.result->is_finished = true;
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 static int
@@ -181,7 +179,6 @@ mark_opened(struct automatic *automatic, firn_error *err)
 {
     struct firn_reclaim *gc = &automatic->gc;
     struct firn_catalog_due due;
-    int rc;
     gc->opened = &automatic->opened;
     DCHECK(gc->table == NULL && gc->packs == NULL && gc->pack_count == 0);
     if (automatic->opened.db == NULL) {
@@ -189,17 +186,16 @@ mark_opened(struct automatic *automatic, firn_error *err)
                               gc->ws->place.store_path);
     }
     DCHECK(firn_db_is_read_only(automatic->opened.db)); /* no lock is held */
-    FIRN_TRY(firn_catalog_due_read(automatic->opened.db, &due, err));
-    FIRN_TRY(firn_reclaim_table_create(automatic->opened.objects, &gc->table, err));
-    FIRN_TRY(firn_reclaim_mark(gc, err));
-    FIRN_TRY(firn_reclaim_plan(gc, err));
+    FIRN_TRY_RETURN(firn_catalog_due_read(automatic->opened.db, &due, err));
+    FIRN_TRY_RETURN(firn_reclaim_table_create(automatic->opened.objects, &gc->table, err));
+    FIRN_TRY_RETURN(firn_reclaim_mark(gc, err));
+    FIRN_TRY_RETURN(firn_reclaim_plan(gc, err));
     automatic->deleted_bytes = due.deleted_bytes;
     automatic->sequence = automatic->opened.sequence;
     memcpy(automatic->id, firn_db_id(automatic->opened.db), sizeof automatic->id);
     automatic->has_swept = false;
     automatic->at = (struct firn_reclaim_place){0, 0};
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 static int
@@ -566,19 +562,17 @@ static int
 slice_opened(struct automatic *automatic, firn_error *err)
 {
     struct firn_reclaim *gc = &automatic->gc;
-    int rc;
     CHECK(automatic->has_marked && knows_store(automatic)); /* (I1) */
     DCHECK(!firn_db_is_read_only(automatic->opened.db));
     gc->opened = &automatic->opened;
     if (!automatic->has_swept) {
-        FIRN_TRY(firn_reclaim_sweep_stat(gc, err));
+        FIRN_TRY_RETURN(firn_reclaim_sweep_stat(gc, err));
         automatic->has_swept = true;
     }
-    FIRN_TRY(slice(gc, &automatic->at, err));
+    FIRN_TRY_RETURN(slice(gc, &automatic->at, err));
     automatic->sequence = firn_db_sequence(automatic->opened.db);
     gc->result->slices++;
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* Runs slices for as long as the marks are valid. */
@@ -626,22 +620,20 @@ run(struct automatic *automatic, firn_error *err)
     struct firn_reclaim *gc = &automatic->gc;
     unsigned attempts = 0;
     bool is_over = false;
-    int rc;
-    FIRN_TRY(begin(automatic, err));
+    FIRN_TRY_RETURN(begin(automatic, err));
     if (!gc->result->is_due || gc->options->dry_run) {
         return FIRN_OK;
     }
-    FIRN_TRY(firn_packfile_scratch_create(SCRATCH_FRAMES, &gc->scratch, err));
+    FIRN_TRY_RETURN(firn_packfile_scratch_create(SCRATCH_FRAMES, &gc->scratch, err));
     while (!is_over && attempts < ATTEMPTS_MAX) {
-        FIRN_TRY(mark(automatic, err));
-        FIRN_TRY(slices(automatic, &is_over, err));
+        FIRN_TRY_RETURN(mark(automatic, err));
+        FIRN_TRY_RETURN(slices(automatic, &is_over, err));
         attempts = has_gained(gc) ? 0 : attempts + 1;
     }
     if (is_over) {
-        FIRN_TRY(end(automatic, err));
+        FIRN_TRY_RETURN(end(automatic, err));
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 int

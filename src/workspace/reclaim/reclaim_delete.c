@@ -25,11 +25,9 @@ firn_reclaim_delete_batch_init(struct firn_reclaim_delete_batch *out, struct fir
                                firn_error *err)
 {
     *out = (struct firn_reclaim_delete_batch){.db = opened->db, .catalog = opened->catalog};
-    int rc;
-    FIRN_TRY(firn_db_batch_create(&out->batch, err));
+    FIRN_TRY_RETURN(firn_db_batch_create(&out->batch, err));
     firn_db_batch_frees_space(out->batch);
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 void
@@ -57,11 +55,8 @@ int
 firn_reclaim_delete_batch_add(struct firn_reclaim_delete_batch *batch, uint32_t workspace,
                               const struct firn_catalog_record *record, firn_error *err)
 {
-    int rc;
-    FIRN_TRY(firn_catalog_delete(batch->catalog, batch->batch, workspace, record, err));
-    FIRN_TRY(note_garbage(batch, record->added_bytes, err));
-out:
-    return rc;
+    FIRN_TRY_RETURN(firn_catalog_delete(batch->catalog, batch->batch, workspace, record, err));
+    return note_garbage(batch, record->added_bytes, err);
 }
 
 /* One of the checkpoints to delete; the bytes of its record are in `bytes` of the operation. */
@@ -291,16 +286,13 @@ static int
 end_one(void *ctx, const struct firn_catalog_deleted *deleted, firn_error *err)
 {
     struct ending *ending = ctx;
-    int rc;
     if (deleted->deleted_ns >= ending->before_ns) {
         return FIRN_OK;
     }
     ending->count++;
-    FIRN_TRY(firn_catalog_deleted_remove(ending->batch.catalog, ending->batch.batch,
-                                         deleted->workspace, deleted->record.order, err));
-    rc = note_garbage(&ending->batch, deleted->record.added_bytes, err);
-out:
-    return rc;
+    FIRN_TRY_RETURN(firn_catalog_deleted_remove(ending->batch.catalog, ending->batch.batch,
+                                                deleted->workspace, deleted->record.order, err));
+    return note_garbage(&ending->batch, deleted->record.added_bytes, err);
 }
 
 int

@@ -66,13 +66,11 @@ is_held(struct expiring *expiring, const struct firn_catalog_record *record, boo
     bool has_tag;
     bool is_pinned;
     bool is_needed;
-    int rc;
-    FIRN_TRY(firn_catalog_tags_has(opened->catalog, workspace, record->id, &has_tag, err));
-    FIRN_TRY(firn_catalog_pins_has(opened->catalog, workspace, record, &is_pinned, err));
-    FIRN_TRY(firn_catalog_journal_needs(opened->db, workspace, record->id, &is_needed, err));
+    FIRN_TRY_RETURN(firn_catalog_tags_has(opened->catalog, workspace, record->id, &has_tag, err));
+    FIRN_TRY_RETURN(firn_catalog_pins_has(opened->catalog, workspace, record, &is_pinned, err));
+    FIRN_TRY_RETURN(firn_catalog_journal_needs(opened->db, workspace, record->id, &is_needed, err));
     *out = has_tag || is_pinned || is_needed;
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 static int

@@ -161,13 +161,10 @@ static int
 look_into_directory(struct marking *marking, const firn_hash *hash, firn_error *err)
 {
     struct firn_reclaim *gc = marking->gc;
-    int rc;
     DCHECK(is_marked(gc, hash, FIRN_RECLAIM_MARK_TREE_WALKED)); /* (I1) */
-    FIRN_TRY(
+    FIRN_TRY_RETURN(
         firn_objects_stream_whole(gc->opened->objects, gc->scratch, hash, &marking->object, err));
-    FIRN_TRY(firn_tree_references(firn_buf_slice(&marking->object), mark_reference, marking, err));
-out:
-    return rc;
+    return firn_tree_references(firn_buf_slice(&marking->object), mark_reference, marking, err);
 }
 
 /* Visits everything that waits. */
@@ -282,25 +279,20 @@ mark_base(struct marking *marking, const firn_hash *delta, firn_error *err)
     struct firn_reclaim *gc = marking->gc;
     struct firn_packfile_delta found;
     size_t number;
-    int rc;
-    FIRN_TRY(firn_objects_delta(gc->opened->objects, gc->scratch, delta, &found, err));
-    FIRN_TRY(find(marking, &found.base, &number, err));
+    FIRN_TRY_RETURN(firn_objects_delta(gc->opened->objects, gc->scratch, delta, &found, err));
+    FIRN_TRY_RETURN(find(marking, &found.base, &number, err));
     if (firn_packfile_kind_is_named(firn_reclaim_table_kind(gc->table, number))) {
-        rc = firn_error_set(err, FIRN_CORRUPT, "an object is a change of one that is not whole");
-        goto out;
+        return firn_error_set(err, FIRN_CORRUPT, "an object is a change of one that is not whole");
     }
     if (firn_catalog_forgotten_has(&gc->forgotten, &found.base) &&
         !firn_reclaim_table_has(gc->table, number, FIRN_RECLAIM_MARK_LIVE)) {
         const struct firn_reclaim_delta leaning = {.hash = *delta, .base = found.base};
-        rc = firn_buf_append(&gc->leaning, &leaning, sizeof leaning) == FIRN_OK
-                 ? FIRN_OK
-                 : firn_error_no_memory(err, "a list of objects to look into");
-        goto out;
+        return firn_buf_append(&gc->leaning, &leaning, sizeof leaning) == FIRN_OK
+                   ? FIRN_OK
+                   : firn_error_no_memory(err, "a list of objects to look into");
     }
-    FIRN_TRY(mark_live(marking, &found.base, number, err));
-    FIRN_TRY(firn_reclaim_progress(gc, "mark", marking->live, err));
-out:
-    return rc;
+    FIRN_TRY_RETURN(mark_live(marking, &found.base, number, err));
+    return firn_reclaim_progress(gc, "mark", marking->live, err);
 }
 
 /* (I3) */

@@ -345,18 +345,15 @@ static int
 put_away(struct firn_repair_place *place, struct firn_os_dir *damaged, struct firn_os_dir *sound,
          char name[KEPT_NAME_SIZE], firn_error *err)
 {
-    int rc;
     CHECK(damaged != sound);
-    FIRN_TRY(take_identity(damaged, err));
-    FIRN_TRY(firn_os_dir_sync(damaged, err));
-    FIRN_TRY(free_name(sound, name, err));
-    FIRN_TRY(
+    FIRN_TRY_RETURN(take_identity(damaged, err));
+    FIRN_TRY_RETURN(firn_os_dir_sync(damaged, err));
+    FIRN_TRY_RETURN(free_name(sound, name, err));
+    FIRN_TRY_RETURN(
         firn_os_rename(place->parent, place->new_name, sound, name, FIRN_OS_RENAME_REPLACE, err));
-    FIRN_TRY(firn_os_dir_sync(sound, err));
-    FIRN_TRY(firn_os_dir_sync(place->parent, err));
-    FIRN_TRY(remove_mark(sound, err));
-out:
-    return rc;
+    FIRN_TRY_RETURN(firn_os_dir_sync(sound, err));
+    FIRN_TRY_RETURN(firn_os_dir_sync(place->parent, err));
+    return remove_mark(sound, err);
 }
 
 /* Finishes or removes what an interrupted repair has left (I5). A dry run does so only if that does
@@ -485,18 +482,15 @@ static int
 make_room(struct firn_repair *repair, firn_error *err)
 {
     struct firn_repair_place *place = &repair->place;
-    int rc = FIRN_OK;
     DCHECK(repair->options->dry_run || place->lock != NULL);
     if (place->to != NULL) {
         firn_os_dir_close(place->to);
         place->to = NULL;
-        FIRN_TRY(firn_repair_remove_tree(place->parent, place->new_name, err));
+        FIRN_TRY_RETURN(firn_repair_remove_tree(place->parent, place->new_name, err));
     } else if (repair->options->dry_run) {
-        FIRN_TRY(finish_earlier(place, true, err));
+        FIRN_TRY_RETURN(finish_earlier(place, true, err));
     }
-    FIRN_TRY(firn_os_make_dir_for_owner(place->parent, place->new_name, place->from, 0700, err));
-out:
-    return rc;
+    return firn_os_make_dir_for_owner(place->parent, place->new_name, place->from, 0700, err);
 }
 
 /* Makes an empty directory for the new store, replacing an existing one. */
@@ -627,15 +621,13 @@ static int
 build(struct firn_repair *repair, firn_error *err)
 {
     const struct firn_rescue_options options = {.on_damage = on_run_damage, .ctx = repair};
-    int rc;
     clear_result(repair);
     DCHECK(repair->opened.db == NULL && repair->scratch == NULL);
-    FIRN_TRY(place_begin(repair, err));
-    FIRN_TRY(firn_rescue(repair->place.from, repair->place.to, &options, &repair->data, err));
+    FIRN_TRY_RETURN(place_begin(repair, err));
+    FIRN_TRY_RETURN(
+        firn_rescue(repair->place.from, repair->place.to, &options, &repair->data, err));
     repair->is_current = repair->data.state == FIRN_RESCUE_KEPT;
-    FIRN_TRY(fill(repair, &options, err));
-out:
-    return rc;
+    return fill(repair, &options, err);
 }
 
 struct refusing {

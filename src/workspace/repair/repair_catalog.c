@@ -396,17 +396,15 @@ are_places_unique(const struct firn_repair *repair)
 int
 firn_repair_catalog_assign(struct firn_repair *repair, firn_error *err)
 {
-    int rc;
-    FIRN_TRY(find_workspaces(repair, err));
+    FIRN_TRY_RETURN(find_workspaces(repair, err));
     DCHECK(all_have_workspaces(repair));
     leave_out_deleted(repair);
-    FIRN_TRY(order_all(repair, err));
+    FIRN_TRY_RETURN(order_all(repair, err));
     count_up(repair);
-    FIRN_TRY(separate(repair, err));
-    FIRN_TRY(order_all(repair, err));
+    FIRN_TRY_RETURN(separate(repair, err));
+    FIRN_TRY_RETURN(order_all(repair, err));
     DCHECK(are_places_unique(repair)); /* (I2) */
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* ---- writing ---- */

@@ -207,18 +207,17 @@ check_lists(struct piece_check *check, const struct list *first, firn_error *err
     struct firn_repair_check_content *contents = check->contents;
     struct list list = *first;
     bool has_cells = first->level >= 0;
-    int rc = FIRN_OK;
     DCHECK(check->lists.size == 0 && !first->is_below);
     while (check->why == NULL) {
         struct firn_objects_place place;
-        FIRN_TRY(contents->tick(contents->ctx, err));
+        FIRN_TRY_RETURN(contents->tick(contents->ctx, err));
         if (has_cells) {
-            FIRN_TRY(firn_objects_find(contents->objects, &list.hash, &place, err));
+            FIRN_TRY_RETURN(firn_objects_find(contents->objects, &list.hash, &place, err));
             check->pack = place.pack;
         }
-        FIRN_TRY(check_list(check, &list, err));
+        FIRN_TRY_RETURN(check_list(check, &list, err));
         if (has_cells && list.level < 0) {
-            FIRN_TRY(check_cell(check, &list, err));
+            FIRN_TRY_RETURN(check_cell(check, &list, err));
         }
         if (check->lists.size == 0) {
             break;
@@ -227,8 +226,7 @@ check_lists(struct piece_check *check, const struct list *first, firn_error *err
         check->lists.size -= sizeof list;
         memcpy(&list, check->lists.data + check->lists.size, sizeof list);
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* An object that is stored as a delta: its base must be there as well. */

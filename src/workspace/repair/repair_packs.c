@@ -271,15 +271,14 @@ write_list(struct packing *packing, firn_error *err)
 {
     struct firn_db_keyspace *stat;
     uint32_t last_whole = 0;
-    int rc;
-    FIRN_TRY(clear(packing, FIRN_OBJECTS_INDEX_PACKS, &packing->list, err));
-    FIRN_TRY(clear(packing, FIRN_OBJECTS_INDEX_OBJECTS, &packing->index, err));
-    FIRN_TRY(clear(packing, FIRN_DB_SYSTEM_PREFIX "stat", &stat, err)); /* (I3) */
+    FIRN_TRY_RETURN(clear(packing, FIRN_OBJECTS_INDEX_PACKS, &packing->list, err));
+    FIRN_TRY_RETURN(clear(packing, FIRN_OBJECTS_INDEX_OBJECTS, &packing->index, err));
+    FIRN_TRY_RETURN(clear(packing, FIRN_DB_SYSTEM_PREFIX "stat", &stat, err)); /* (I3) */
     for (size_t i = 0; i < pack_count(packing); i++) {
         const struct found_pack *pack = pack_at(packing, i);
         if (pack->is_whole) {
-            FIRN_TRY(put_entry(packing, &pack->entry, err));
-            FIRN_TRY(write_batch(packing, BATCH_SIZE, err));
+            FIRN_TRY_RETURN(put_entry(packing, &pack->entry, err));
+            FIRN_TRY_RETURN(write_batch(packing, BATCH_SIZE, err));
             last_whole = pack->entry.number;
         }
     }
@@ -287,11 +286,9 @@ write_list(struct packing *packing, firn_error *err)
     if (last_whole < packing->last) { /* (I1) */
         const struct firn_objects_index_pack gone = {.number = packing->last,
                                                      .state = FIRN_OBJECTS_INDEX_PACK_REMOVED};
-        FIRN_TRY(put_entry(packing, &gone, err));
+        FIRN_TRY_RETURN(put_entry(packing, &gone, err));
     }
-    FIRN_TRY(write_batch(packing, 0, err));
-out:
-    return rc;
+    return write_batch(packing, 0, err);
 }
 
 static int

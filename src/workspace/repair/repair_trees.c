@@ -172,20 +172,18 @@ look_at_content(struct repairing *repairing, const struct firn_tree_entry *entry
     struct known wanted = {.hash = entry->hash, .size = entry->size};
     const struct known *known = find_known(repairing, &wanted);
     firn_error found;
-    int rc = FIRN_OK;
     if (known == NULL) {
         int read = firn_objects_stream_verify(repair->opened.objects, repair->scratch, &entry->hash,
                                               entry->size, pass_on, repairing, &found);
-        FIRN_TRY(judge(read, &found, out_is_lost, err));
+        FIRN_TRY_RETURN(judge(read, &found, out_is_lost, err));
         wanted.is_whole = !*out_is_lost;
-        FIRN_TRY(remember(repairing, &wanted, err));
-        FIRN_TRY(firn_repair_progress(repair, "read", repairing->known.count, err));
+        FIRN_TRY_RETURN(remember(repairing, &wanted, err));
+        FIRN_TRY_RETURN(firn_repair_progress(repair, "read", repairing->known.count, err));
     } else {
         wanted.is_whole = known->is_whole;
     }
     *out_is_lost = !wanted.is_whole;
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 static int
@@ -228,8 +226,7 @@ take_entry(struct repairing *repairing, const struct firn_tree_entry *entry, fir
 {
     const struct known dir = {.hash = entry->hash, .is_dir = true, .is_whole = true};
     bool is_lost = false;
-    int rc;
-    FIRN_TRY(set_path(repairing, entry->name, err));
+    FIRN_TRY_RETURN(set_path(repairing, entry->name, err));
     if (entry->kind == FIRN_TREE_DIR) {
         const struct known *known = repairing->looks_at_links ? NULL : find_known(repairing, &dir);
         if (known == NULL || depth(repairing) + known->height >= FIRN_TREE_DEPTH_MAX) {
@@ -241,18 +238,16 @@ take_entry(struct repairing *repairing, const struct firn_tree_entry *entry, fir
     repairing->files++;
     repairing->bytes += entry->size;
     if (entry->kind == FIRN_TREE_FILE && !repairing->looks_at_links) {
-        FIRN_TRY(look_at_content(repairing, entry, &is_lost, err));
+        FIRN_TRY_RETURN(look_at_content(repairing, entry, &is_lost, err));
     }
     if (is_lost) {
         top(repairing)->is_changed = true;
         tell_lost(repairing, "its content is damaged or missing");
         return FIRN_OK;
     }
-    FIRN_TRY(repairing->looks_at_links && entry->hard_link.size > 0
-                 ? keep_with_link(repairing, entry, err)
-                 : keep(repairing, entry, err));
-out:
-    return rc;
+    return repairing->looks_at_links && entry->hard_link.size > 0
+               ? keep_with_link(repairing, entry, err)
+               : keep(repairing, entry, err);
 }
 
 /* ---- directories ---- */
@@ -317,15 +312,13 @@ put_object(void *ctx, const firn_hash *hash, firn_slice object, firn_error *err)
     const struct firn_objects_object added = {
         .kind = FIRN_PACKFILE_TREE, .hash = *hash, .content = object};
     bool is_new;
-    int rc = FIRN_OK;
     if (repairing->session == NULL) {
-        FIRN_TRY(firn_objects_session_begin(repairing->repair->opened.objects,
-                                            FIRN_OBJECTS_SESSION_LEVEL, &repairing->session, err));
-        FIRN_TRY(firn_objects_session_lane_open(repairing->session, &repairing->lane, err));
+        FIRN_TRY_RETURN(firn_objects_session_begin(repairing->repair->opened.objects,
+                                                   FIRN_OBJECTS_SESSION_LEVEL, &repairing->session,
+                                                   err));
+        FIRN_TRY_RETURN(firn_objects_session_lane_open(repairing->session, &repairing->lane, err));
     }
-    FIRN_TRY(firn_objects_session_lane_add(repairing->lane, &added, &is_new, err));
-out:
-    return rc;
+    return firn_objects_session_lane_add(repairing->lane, &added, &is_new, err);
 }
 
 /* Requires: the directory on top has been walked. Gives its entry to its parent; for the root,
@@ -375,17 +368,14 @@ step(struct repairing *repairing, firn_hash *out_root, firn_error *err)
     bool is_lost;
     firn_error found;
     int read = firn_tree_iterator_next(top(repairing)->iterator, &entry, &is_end, &found);
-    int rc;
-    FIRN_TRY(judge(read, &found, &is_lost, err));
+    FIRN_TRY_RETURN(judge(read, &found, &is_lost, err));
     if (is_lost) {
-        FIRN_TRY(set_path(repairing, firn_bytes(NULL, 0), err));
+        FIRN_TRY_RETURN(set_path(repairing, firn_bytes(NULL, 0), err));
         top(repairing)->is_changed = true;
         tell_lost(repairing, "a part of the list of what is in it is damaged or missing");
         is_end = true;
     }
-    rc = is_end ? finish_level(repairing, out_root, err) : take_entry(repairing, entry, err);
-out:
-    return rc;
+    return is_end ? finish_level(repairing, out_root, err) : take_entry(repairing, entry, err);
 }
 
 /* *out_is_lost: there is no root. */
@@ -445,10 +435,9 @@ look_at_tree(struct repairing *repairing, struct firn_repair_record *record, fir
 {
     firn_hash root = record->record.root.hash;
     bool is_lost = false;
-    int rc;
     repairing->record = record;
-    FIRN_TRY(look_at_rules(repairing, record, err));
-    FIRN_TRY(walk(repairing, &root, &is_lost, err));
+    FIRN_TRY_RETURN(look_at_rules(repairing, record, err));
+    FIRN_TRY_RETURN(walk(repairing, &root, &is_lost, err));
     if (is_lost) {
         record->state = FIRN_REPAIR_STATE_LOST;
     } else if (!firn_hash_equal(&root, &record->record.root.hash)) {
@@ -456,8 +445,7 @@ look_at_tree(struct repairing *repairing, struct firn_repair_record *record, fir
         record->record.root.hash = root;
     }
     record->lost_paths += repairing->lost;
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 static int
@@ -530,23 +518,20 @@ static int
 repair_all(struct repairing *repairing, firn_error *err)
 {
     struct firn_repair *repair = repairing->repair;
-    int rc;
     for (size_t i = 0; i < firn_repair_record_count(repair); i++) {
-        FIRN_TRY(look_at_tree(repairing, firn_repair_record_at(repair, i), err));
+        FIRN_TRY_RETURN(look_at_tree(repairing, firn_repair_record_at(repair, i), err));
     }
-    FIRN_TRY(commit(repairing, err));
+    FIRN_TRY_RETURN(commit(repairing, err));
     DCHECK(repairing->session == NULL); /* (I1) */
     repairing->looks_at_links = true;
     for (size_t i = 0; i < firn_repair_record_count(repair); i++) {
         struct firn_repair_record *record = firn_repair_record_at(repair, i);
         bool is_to_be_read = record->lost_paths > 0 || repair->is_thorough;
         if (record->state != FIRN_REPAIR_STATE_LOST && is_to_be_read) {
-            FIRN_TRY(finish_record(repairing, record, err));
+            FIRN_TRY_RETURN(finish_record(repairing, record, err));
         }
     }
-    FIRN_TRY(commit(repairing, err));
-out:
-    return rc;
+    return commit(repairing, err);
 }
 
 int

@@ -131,31 +131,28 @@ compare_slices(const void *a, const void *b)
 static int
 append_set(struct firn_ignore_rules_set *set, struct firn_buf *out)
 {
-    int rc;
     firn_sort(set->files, set->file_count, sizeof *set->files, compare_files);
     DCHECK(!set->include_deps || !set->is_narrow); /* a reader refuses both */
-    FIRN_TRY(firn_buf_append_u8(out, (uint8_t)((set->include_deps ? FLAG_INCLUDE_DEPS : 0) |
-                                               (set->gitignore ? FLAG_GITIGNORE : 0) |
-                                               (set->is_narrow ? FLAG_NARROW : 0))));
-    FIRN_TRY(firn_buf_append_varint(out, set->file_count));
+    FIRN_TRY_RETURN(firn_buf_append_u8(out, (uint8_t)((set->include_deps ? FLAG_INCLUDE_DEPS : 0) |
+                                                      (set->gitignore ? FLAG_GITIGNORE : 0) |
+                                                      (set->is_narrow ? FLAG_NARROW : 0))));
+    FIRN_TRY_RETURN(firn_buf_append_varint(out, set->file_count));
     for (size_t i = 0; i < set->file_count; i++) {
         const struct firn_ignore_rules_file *file = &set->files[i];
-        FIRN_TRY(firn_buf_append_sized(out, file->dir));
-        FIRN_TRY(firn_buf_append_u8(out, (uint8_t)file->kind));
-        FIRN_TRY(firn_buf_append_sized(out, file->content));
+        FIRN_TRY_RETURN(firn_buf_append_sized(out, file->dir));
+        FIRN_TRY_RETURN(firn_buf_append_u8(out, (uint8_t)file->kind));
+        FIRN_TRY_RETURN(firn_buf_append_sized(out, file->content));
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* Encodes each set into `bytes` and makes a slice of each. */
 static int
 encode_sets(struct firn_ignore_rules *rules, struct firn_buf *bytes, firn_slice *slices)
 {
-    int rc;
     for (size_t i = 0; i < rules->set_count; i++) {
         size_t begin = bytes->size;
-        FIRN_TRY(append_set(&rules->sets[i], bytes));
+        FIRN_TRY_RETURN(append_set(&rules->sets[i], bytes));
         slices[i].size = bytes->size - begin;
     }
     size_t at = 0;
@@ -164,9 +161,7 @@ encode_sets(struct firn_ignore_rules *rules, struct firn_buf *bytes, firn_slice 
         at += slices[i].size;
     }
     DCHECK(at == bytes->size);
-    rc = FIRN_OK;
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* Sorts and removes duplicates; returns how many are left. */
@@ -199,15 +194,13 @@ has_narrow(const struct firn_ignore_rules *rules, size_t first)
 static int
 append_all(struct firn_buf *out, uint8_t format, const firn_slice *slices, size_t count)
 {
-    int rc;
     firn_buf_clear(out);
-    FIRN_TRY(firn_buf_append_u8(out, format));
-    FIRN_TRY(firn_buf_append_varint(out, count));
+    FIRN_TRY_RETURN(firn_buf_append_u8(out, format));
+    FIRN_TRY_RETURN(firn_buf_append_varint(out, count));
     for (size_t i = 0; i < count; i++) {
-        FIRN_TRY(firn_buf_append_slice(out, slices[i]));
+        FIRN_TRY_RETURN(firn_buf_append_slice(out, slices[i]));
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 int

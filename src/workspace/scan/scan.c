@@ -599,11 +599,11 @@ run(struct firn_scan *scan, firn_error *err)
 {
     struct firn_os_jobs *jobs = NULL;
     int rc;
-    FIRN_TRY(firn_scan_report_progress(scan, err));
+    FIRN_TRY_RETURN(firn_scan_report_progress(scan, err));
     atomic_store_explicit(&scan->reported_ns, firn_os_monotonic_ns(scan->os), memory_order_relaxed);
     scan->active = 1;
     if (scan->worker_count > 1) {
-        FIRN_TRY(firn_os_jobs_create(scan->os, scan->worker_count - 1, &jobs, err));
+        FIRN_TRY_RETURN(firn_os_jobs_create(scan->os, scan->worker_count - 1, &jobs, err));
     }
     for (unsigned i = 1; i < scan->worker_count; i++) {
         firn_error submit_err = {0};
@@ -619,11 +619,9 @@ run(struct firn_scan *scan, firn_error *err)
     DCHECK(rc != FIRN_OK || (scan->stack == NULL && scan->active == 0));
     if (rc != FIRN_OK) {
         *err = scan->failure_error;
-        goto out;
+        return rc;
     }
-    FIRN_TRY(firn_scan_report_progress(scan, err));
-out:
-    return rc;
+    return firn_scan_report_progress(scan, err);
 }
 
 static void

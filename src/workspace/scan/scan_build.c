@@ -432,19 +432,17 @@ build(struct firn_scan_worker *worker, struct firn_scan_node *node, firn_error *
                               firn_statcache_memo_is_empty(&node->memo) ? NULL : &node->memo.tree};
     firn_hash hash = node->memo.tree;
     bool is_same;
-    int rc;
     DCHECK(node->waiting == 0 && node->segments_merged == node->segment_count);
-    FIRN_TRY(firn_scan_known_is_same(worker, node, &is_same, err));
+    FIRN_TRY_RETURN(firn_scan_known_is_same(worker, node, &is_same, err));
     if (!is_same) {
-        FIRN_TRY(assemble(worker, node, &entries, err));
-        FIRN_TRY(firn_tree_build(entries.encoded, put_object, &putting, &hash, err));
+        FIRN_TRY_RETURN(assemble(worker, node, &entries, err));
+        FIRN_TRY_RETURN(firn_tree_build(entries.encoded, put_object, &putting, &hash, err));
     }
-    FIRN_TRY(firn_scan_known_note(worker, node, is_same, &hash, &entries, err));
-    FIRN_TRY(tell_witness(worker, node, err));
-    FIRN_TRY(firn_scan_report_date(worker, node, "", node->stat.mtime_ns, err));
+    FIRN_TRY_RETURN(firn_scan_known_note(worker, node, is_same, &hash, &entries, err));
+    FIRN_TRY_RETURN(tell_witness(worker, node, err));
+    FIRN_TRY_RETURN(firn_scan_report_date(worker, node, "", node->stat.mtime_ns, err));
     report(worker, node, &hash);
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* Notes that one thing that a directory waited for is done; whether it was the last. */

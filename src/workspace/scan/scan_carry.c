@@ -92,7 +92,6 @@ firn_scan_carry_entry(struct firn_scan_worker *worker, const struct firn_scan_no
 {
     const struct firn_tree_entry *entry = NULL;
     const firn_error why = *err;
-    int rc = FIRN_OK;
     *out_is_carried = false;
     DCHECK(code != FIRN_OK && kind != FIRN_TREE_DIR);
     if (!may_carry(worker, node, code, &why)) {
@@ -101,7 +100,7 @@ firn_scan_carry_entry(struct firn_scan_worker *worker, const struct firn_scan_no
     if (firn_scan_node_path(node, name, &worker->path) != FIRN_OK) {
         return firn_error_no_memory(err, "a path");
     }
-    FIRN_TRY(find(worker, kind, &entry, err));
+    FIRN_TRY_RETURN(find(worker, kind, &entry, err));
     if (entry == NULL) {
         *err = why;
         return FIRN_OK;
@@ -110,9 +109,7 @@ firn_scan_carry_entry(struct firn_scan_worker *worker, const struct firn_scan_no
     out->entry.hard_link = firn_bytes(NULL, 0); /* (I1) */
     worker->bytes += kind == FIRN_TREE_FILE ? entry->size : 0;
     *out_is_carried = true;
-    rc = firn_scan_report_carried(worker, node, name, &why, err);
-out:
-    return rc;
+    return firn_scan_report_carried(worker, node, name, &why, err);
 }
 
 /* ---- a directory ---- */

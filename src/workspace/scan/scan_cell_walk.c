@@ -103,21 +103,19 @@ static int
 name_all(struct naming *naming, struct firn_scan_cell_walk *walk, uint8_t *data, firn_error *err)
 {
     size_t size;
-    int rc = FIRN_OK;
     for (;;) {
-        FIRN_TRY(firn_scan_cell_walk_find(walk, err));
+        FIRN_TRY_RETURN(firn_scan_cell_walk_find(walk, err));
         if (walk->is_end || walk->is_shorter) {
             break;
         }
-        FIRN_TRY(firn_scan_cell_walk_read(walk, data, &size, err));
+        FIRN_TRY_RETURN(firn_scan_cell_walk_read(walk, data, &size, err));
         if (walk->is_shorter) {
             break;
         }
-        FIRN_TRY(name_cell(naming, walk->offset, data, size, err));
+        FIRN_TRY_RETURN(name_cell(naming, walk->offset, data, size, err));
         walk->offset += CELL_SIZE;
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 int

@@ -486,14 +486,12 @@ static int
 enter_store(struct firn_scan_worker *worker, struct firn_scan_node *node, struct firn_os_dir *dir,
             bool has_log, firn_error *err)
 {
-    int rc;
-    FIRN_TRY(firn_scan_store_enter(worker, node, dir, has_log, err));
+    FIRN_TRY_RETURN(firn_scan_store_enter(worker, node, dir, has_log, err));
     if (node->store != NULL) {
-        FIRN_TRY(list(worker, dir, err));
-        FIRN_TRY(find_kinds(worker, node, dir, err));
+        FIRN_TRY_RETURN(list(worker, dir, err));
+        FIRN_TRY_RETURN(find_kinds(worker, node, dir, err));
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* Enters the databases in the listing that have files beside them. A database that a rule excludes
@@ -626,19 +624,16 @@ go_on_without(struct firn_scan_worker *worker, struct firn_scan_node *node, int 
               const char *reason, firn_error *err)
 {
     bool is_carried = false;
-    int rc = FIRN_OK;
     DCHECK(node->parent->subdirs[node->index].state == FIRN_SCAN_SUBDIR_WAITING);
     if (code != FIRN_OK) {
-        FIRN_TRY(firn_scan_carry_dir(worker, node, code, &is_carried, err));
+        FIRN_TRY_RETURN(firn_scan_carry_dir(worker, node, code, &is_carried, err));
     }
     if (!is_carried) {
         node->parent->subdirs[node->index].state = FIRN_SCAN_SUBDIR_LEFT_OUT;
-        FIRN_TRY(code == FIRN_OK ? firn_scan_report_excluded(worker, node, "", reason, err)
-                                 : firn_scan_report_left_out(worker, node, "", code, err));
+        FIRN_TRY_RETURN(code == FIRN_OK ? firn_scan_report_excluded(worker, node, "", reason, err)
+                                        : firn_scan_report_left_out(worker, node, "", code, err));
     }
-    FIRN_TRY(drop(worker, node, err));
-out:
-    return rc;
+    return drop(worker, node, err);
 }
 
 /* One segment of the entries of a directory.

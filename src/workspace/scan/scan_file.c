@@ -73,12 +73,11 @@ read_small(struct firn_scan_worker *worker, struct firn_os_file *file, size_t si
         return firn_error_no_memory(err, "the content of a file");
     }
     size_t got = 0;
-    int rc;
-    FIRN_TRY(size > 0 ? firn_os_file_read(file, 0, content->data, size, &got, err) : FIRN_OK);
+    FIRN_TRY_RETURN(size > 0 ? firn_os_file_read(file, 0, content->data, size, &got, err)
+                             : FIRN_OK);
     *out_is_stable = got == size;
     firn_blake3_hash_of(content->data, got, out_hash);
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 static void
@@ -227,7 +226,6 @@ look_again(struct firn_scan_worker *worker, struct firn_os_file *file, const cha
 {
     const struct firn_os_stat *before = &attempt->stat;
     struct firn_os_stat after;
-    int rc;
     if (is_cut(attempt)) {
         return firn_scan_store_is_current(file, &attempt->part, &attempt->is_stable, err);
     }
@@ -235,10 +233,10 @@ look_again(struct firn_scan_worker *worker, struct firn_os_file *file, const cha
         return FIRN_OK;
     }
     if (attempt->minds_use && before->nlink == 1) { /* before the look: (I1) of scan_sqlite.c */
-        FIRN_TRY(firn_scan_sqlite_look_again(attempt->node, attempt->dir, name, file,
-                                             before->size_bytes, &attempt->is_in_use, err));
+        FIRN_TRY_RETURN(firn_scan_sqlite_look_again(attempt->node, attempt->dir, name, file,
+                                                    before->size_bytes, &attempt->is_in_use, err));
     }
-    FIRN_TRY(firn_os_file_stat(file, &after, err));
+    FIRN_TRY_RETURN(firn_os_file_stat(file, &after, err));
     if (attempt->is_in_use) {
         attempt->is_stable = false;
         return FIRN_OK;
@@ -248,10 +246,9 @@ look_again(struct firn_scan_worker *worker, struct firn_os_file *file, const cha
     bool is_to_be_proved =
         attempt->is_stable ? attempt->needs_proof : is_worth_a_proof(attempt, before, &after);
     if (is_to_be_proved) {
-        FIRN_TRY(prove(worker, file, hash, attempt, err));
+        FIRN_TRY_RETURN(prove(worker, file, hash, attempt, err));
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 static int
@@ -362,15 +359,13 @@ add_content(struct firn_scan_worker *worker, const struct firn_scan_node *node, 
     firn_hash before;
     bool has_before = false;
     bool is_new = false;
-    int rc = FIRN_OK;
     if (object->kind == FIRN_PACKFILE_BLOB) {
-        FIRN_TRY(version_find(worker, node, name, &before, &has_before, err));
+        FIRN_TRY_RETURN(version_find(worker, node, name, &before, &has_before, err));
     }
     versioned.base = has_before ? &before : NULL;
-    FIRN_TRY(firn_scan_add(worker, &versioned, &is_new, err));
+    FIRN_TRY_RETURN(firn_scan_add(worker, &versioned, &is_new, err));
     worker->new_objects += is_new ? 1 : 0;
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* Adds what one attempt has read, and counts it. */
@@ -378,7 +373,6 @@ static int
 keep(struct firn_scan_worker *worker, const struct firn_scan_node *node, const char *name,
      const struct attempt *attempt, struct firn_scan_found *out, firn_error *err)
 {
-    int rc = FIRN_OK;
     DCHECK(attempt->is_stable);
     DCHECK(!(is_apart(attempt) || attempt->is_growing) ||
            firn_statcache_print_is_zero(&attempt->print)); /* (I3) */
@@ -389,15 +383,14 @@ keep(struct firn_scan_worker *worker, const struct firn_scan_node *node, const c
         struct firn_objects_object object = {.kind = attempt->content_kind,
                                              .hash = out->entry.hash,
                                              .content = firn_buf_slice(&worker->content)};
-        FIRN_TRY(add_content(worker, node, name, &object, err));
+        FIRN_TRY_RETURN(add_content(worker, node, name, &object, err));
     }
     if (attempt->stat.nlink > 1 && !node->is_in_store) {
-        FIRN_TRY(join_group(worker, &attempt->stat, out, err));
+        FIRN_TRY_RETURN(join_group(worker, &attempt->stat, out, err));
     } else {
         worker->bytes += out->entry.size;
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 static int
@@ -523,31 +516,28 @@ read_symlink(struct firn_scan_worker *worker, struct firn_scan_node *node, struc
     struct firn_os_stat stat;
     struct firn_buf *target = &worker->target;
     unsigned missing = 0;
-    int rc;
     firn_buf_clear(target);
-    FIRN_TRY(firn_os_stat(dir, name, &stat, err));
+    FIRN_TRY_RETURN(firn_os_stat(dir, name, &stat, err));
     firn_scan_known_see(worker->scan, name, &stat, &out->print);
-    FIRN_TRY(firn_os_read_symlink(dir, name, target, err));
+    FIRN_TRY_RETURN(firn_os_read_symlink(dir, name, target, err));
     if (target->size == 0 || target->size > FIRN_TREE_TARGET_SIZE_MAX) {
-        rc = firn_error_set(err, FIRN_LIMIT, "cannot save link '%s/%s': target of %zu bytes",
-                            firn_os_dir_path(dir), name, target->size);
-        goto out;
+        return firn_error_set(err, FIRN_LIMIT, "cannot save link '%s/%s': target of %zu bytes",
+                              firn_os_dir_path(dir), name, target->size);
     }
-    FIRN_TRY(firn_scan_xattrs_read(worker, (struct firn_os_node){.dir = dir, .name = name},
-                                   &missing, err));
+    FIRN_TRY_RETURN(firn_scan_xattrs_read(worker, (struct firn_os_node){.dir = dir, .name = name},
+                                          &missing, err));
     if (missing > 0) {
         out->print = (struct firn_statcache_print){{0}};
-        FIRN_TRY(firn_scan_report_incomplete(worker, node, name, err));
+        FIRN_TRY_RETURN(firn_scan_report_incomplete(worker, node, name, err));
     }
-    FIRN_TRY(firn_scan_report_date(worker, node, name, stat.mtime_ns, err));
+    FIRN_TRY_RETURN(firn_scan_report_date(worker, node, name, stat.mtime_ns, err));
     fill_entry(worker, FIRN_TREE_SYMLINK, &stat, &out->entry);
     out->entry.mode = 0777;
     out->entry.target = firn_buf_slice(target);
     if (stat.nlink > 1) {
-        FIRN_TRY(join_group(worker, &stat, out, err));
+        FIRN_TRY_RETURN(join_group(worker, &stat, out, err));
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 int

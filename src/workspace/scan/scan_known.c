@@ -51,13 +51,11 @@ firn_scan_known_find(struct firn_scan_worker *worker, struct firn_scan_node *nod
     int rc = FIRN_OK;
     DCHECK(firn_statcache_memo_is_empty(&node->memo));
     if (!firn_scan_known_applies(scan)) {
-        goto out;
+        return rc;
     }
-    FIRN_TRY(firn_scan_known_open_lane(worker, err));
-    FIRN_TRY(firn_statcache_lane_find(worker->stat_lane, firn_buf_slice(&worker->path),
-                                      scan->start_ns, &node->memo, err));
-out:
-    return rc;
+    FIRN_TRY_RETURN(firn_scan_known_open_lane(worker, err));
+    return firn_statcache_lane_find(worker->stat_lane, firn_buf_slice(&worker->path),
+                                    scan->start_ns, &node->memo, err);
 }
 
 int
@@ -115,12 +113,9 @@ enter_link(struct firn_scan_worker *worker, struct firn_scan_node *node, const c
            firn_error *err)
 {
     struct firn_scan_late link = {.kind = FIRN_SCAN_LATE_LINK, .known = known, .name = name};
-    int rc;
-    FIRN_TRY(firn_scan_confined_allow(worker->scan, node->memo.noted_ns, err));
-    FIRN_TRY(firn_scan_links_meet(worker, stat, &link.index, err));
-    FIRN_TRY(firn_scan_links_join(worker, node, &link, print, err));
-out:
-    return rc;
+    FIRN_TRY_RETURN(firn_scan_confined_allow(worker->scan, node->memo.noted_ns, err));
+    FIRN_TRY_RETURN(firn_scan_links_meet(worker, stat, &link.index, err));
+    return firn_scan_links_join(worker, node, &link, print, err);
 }
 
 int
@@ -132,7 +127,6 @@ firn_scan_known_enter(struct firn_scan_worker *worker, struct firn_scan_node *no
     struct firn_os_stat stat;
     struct firn_statcache_print print;
     size_t known;
-    int rc;
     *out_is_known = false;
     if (firn_os_stat(dir, name, &stat, NULL) != FIRN_OK || stat.kind != item->kind ||
         firn_scan_is_too_large(worker->scan, node, &stat)) {
@@ -151,16 +145,14 @@ firn_scan_known_enter(struct firn_scan_worker *worker, struct firn_scan_node *no
     *guess = known + 1;
     worker->files++;
     if (stat.nlink > 1 && !node->is_in_store) {
-        FIRN_TRY(enter_link(worker, node, name, &stat, &print, known, err));
+        FIRN_TRY_RETURN(enter_link(worker, node, name, &stat, &print, known, err));
     } else {
         worker->bytes += stat.kind == FIRN_OS_FILE ? stat.size_bytes : 0;
         if (firn_scan_node_add_known(&worker->part, known) != FIRN_OK) {
             return no_memory(err);
         }
     }
-    FIRN_TRY(firn_scan_report_work(worker, 1, 0, err));
-out:
-    return rc;
+    return firn_scan_report_work(worker, 1, 0, err);
 }
 
 /* ---- a complete directory ---- */
@@ -193,8 +185,7 @@ firn_scan_known_is_same(struct firn_scan_worker *worker, const struct firn_scan_
     if (!firn_scan_known_applies(worker->scan)) {
         return FIRN_OK;
     }
-    int rc;
-    FIRN_TRY(firn_scan_known_open_lane(worker, err));
+    FIRN_TRY_RETURN(firn_scan_known_open_lane(worker, err));
     *out = !firn_statcache_memo_is_empty(memo) && part->encoded.size == 0 && part->prints.size == 0;
     for (size_t i = 0; *out && i < part->late_count; i++) {
         const struct firn_scan_late *late = &part->lates[i];
@@ -214,8 +205,7 @@ firn_scan_known_is_same(struct firn_scan_worker *worker, const struct firn_scan_
         }
     }
     *out = *out && place == memo->count;
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* ---- for the next scan ---- */

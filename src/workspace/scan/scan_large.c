@@ -136,27 +136,22 @@ static int
 hash_zeros(struct firn_scan_worker *worker, struct firn_blake3_hash *hash, uint64_t size,
            firn_error *err)
 {
-    int rc = FIRN_OK;
     for (uint64_t left = size; left > 0;) {
         size_t part = left < FIRN_ZEROS_SIZE ? (size_t)left : FIRN_ZEROS_SIZE;
         firn_blake3_hash_update(hash, firn_zeros(), part);
         left -= part;
-        FIRN_TRY(check_stopped(worker, err));
-        FIRN_TRY(firn_scan_report_work(worker, 0, part, err));
+        FIRN_TRY_RETURN(check_stopped(worker, err));
+        FIRN_TRY_RETURN(firn_scan_report_work(worker, 0, part, err));
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 static int
 put_hole(struct stream *stream, uint64_t size, firn_error *err)
 {
-    int rc;
-    FIRN_TRY(reserve_piece(stream, err));
+    FIRN_TRY_RETURN(reserve_piece(stream, err));
     stream->pieces[stream->count++] = (struct firn_packfile_piece){.size = size, .is_hole = true};
-    FIRN_TRY(hash_zeros(stream->worker, &stream->whole, size, err));
-out:
-    return rc;
+    return hash_zeros(stream->worker, &stream->whole, size, err);
 }
 
 /* ---- data in groups ---- */
@@ -377,14 +372,11 @@ out:
 static int
 put_data(struct stream *stream, uint64_t offset, uint64_t left, size_t *out_size, firn_error *err)
 {
-    int rc;
-    FIRN_TRY(check_stopped(stream->worker, err));
-    FIRN_TRY(stream->has_groups ? put_group(stream, offset, left, out_size, err)
-                                : pass_piece(stream, offset, left, out_size, err));
-    FIRN_TRY(firn_scan_report_work(stream->worker, 0, *out_size, err));
-    FIRN_TRY(look(stream, err));
-out:
-    return rc;
+    FIRN_TRY_RETURN(check_stopped(stream->worker, err));
+    FIRN_TRY_RETURN(stream->has_groups ? put_group(stream, offset, left, out_size, err)
+                                       : pass_piece(stream, offset, left, out_size, err));
+    FIRN_TRY_RETURN(firn_scan_report_work(stream->worker, 0, *out_size, err));
+    return look(stream, err);
 }
 
 /* The next run of data at or after offset. The bytes before it are a hole that is kept as one. */
@@ -414,23 +406,21 @@ static int
 put_all(struct stream *stream, firn_error *err)
 {
     uint64_t offset = 0;
-    int rc = FIRN_OK;
     while (offset < stream->stat->size_bytes && stream->is_stable) {
         uint64_t start;
         uint64_t end;
-        FIRN_TRY(next_run(stream, offset, &start, &end, err));
+        FIRN_TRY_RETURN(next_run(stream, offset, &start, &end, err));
         if (start > offset && stream->is_stable) {
-            FIRN_TRY(put_hole(stream, start - offset, err));
+            FIRN_TRY_RETURN(put_hole(stream, start - offset, err));
         }
         for (offset = start; offset < end && stream->is_stable;) {
             size_t size;
-            FIRN_TRY(put_data(stream, offset, end - offset, &size, err));
+            FIRN_TRY_RETURN(put_data(stream, offset, end - offset, &size, err));
             offset += size;
         }
         DCHECK(!stream->is_stable || stream->carried == 0);
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 static void
@@ -561,22 +551,20 @@ static int
 finish_cells(struct cell_stream *stream, firn_error *err)
 {
     struct firn_scan_worker *worker = stream->worker;
-    int rc = FIRN_OK;
     if (stream->has_window) {
         stream->has_window = false;
-        FIRN_TRY(firn_scan_window_release(worker, stream->pieces, err));
+        FIRN_TRY_RETURN(firn_scan_window_release(worker, stream->pieces, err));
     }
     if (firn_scan_is_stopped(worker->scan)) {
-        FIRN_TRY(firn_error_set(err, FIRN_CANCELLED, "cancelled")); /* not all have names */
+        FIRN_TRY_RETURN(firn_error_set(err, FIRN_CANCELLED, "cancelled")); /* not all have names */
     }
     DCHECK(!stream->has_window && stream->count <= IN_LIST); /* (I3) */
     for (size_t i = 0; i < stream->count; i++) {
-        FIRN_TRY(firn_packfile_cells_builder_add(&stream->builder, stream->numbers[i],
-                                                 &stream->pieces[i].hash, err));
+        FIRN_TRY_RETURN(firn_packfile_cells_builder_add(&stream->builder, stream->numbers[i],
+                                                        &stream->pieces[i].hash, err));
     }
     stream->count = 0;
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 static int
@@ -630,22 +618,20 @@ static int
 cells_put_all(struct cell_stream *stream, struct firn_scan_cell_walk *walk, firn_hash *out_hash,
               firn_error *err)
 {
-    int rc = FIRN_OK;
     for (;;) {
-        FIRN_TRY(firn_scan_cell_walk_find(walk, err));
+        FIRN_TRY_RETURN(firn_scan_cell_walk_find(walk, err));
         if (walk->is_end || walk->is_shorter || !stream->is_stable) {
             break;
         }
-        FIRN_TRY(put_cell(stream, walk, err));
+        FIRN_TRY_RETURN(put_cell(stream, walk, err));
         walk->offset += CELL_SIZE;
     }
     stream->is_stable = stream->is_stable && !walk->is_shorter;
     if (stream->is_stable) {
-        FIRN_TRY(finish_cells(stream, err));
-        FIRN_TRY(firn_packfile_cells_builder_finish(&stream->builder, out_hash, err));
+        FIRN_TRY_RETURN(finish_cells(stream, err));
+        FIRN_TRY_RETURN(firn_packfile_cells_builder_finish(&stream->builder, out_hash, err));
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* firn_scan_large_read for files of FIRN_PACKFILE_CELLS_CONTENT_MIN and more. */
@@ -761,19 +747,17 @@ static int
 hash_data(struct firn_scan_worker *worker, struct firn_os_file *file, uint64_t offset, uint64_t end,
           uint8_t *buffer, struct firn_blake3_hash *hash, bool *out_is_read, firn_error *err)
 {
-    int rc = FIRN_OK;
     while (offset < end && *out_is_read) {
         size_t step = end - offset < READ_STEP ? (size_t)(end - offset) : READ_STEP;
         size_t got;
-        FIRN_TRY(firn_os_file_read(file, offset, buffer, step, &got, err));
+        FIRN_TRY_RETURN(firn_os_file_read(file, offset, buffer, step, &got, err));
         firn_blake3_hash_update(hash, buffer, got);
         *out_is_read = got == step;
         offset += step;
-        FIRN_TRY(check_stopped(worker, err));
-        FIRN_TRY(firn_scan_report_work(worker, 0, got, err));
+        FIRN_TRY_RETURN(check_stopped(worker, err));
+        FIRN_TRY_RETURN(firn_scan_report_work(worker, 0, got, err));
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* The bytes from one offset to another. */
@@ -782,22 +766,20 @@ hash_range(struct firn_scan_worker *worker, struct firn_os_file *file, uint64_t 
            uint64_t size, uint8_t *buffer, struct firn_blake3_hash *hash, bool *out_is_read,
            firn_error *err)
 {
-    int rc = FIRN_OK;
     while (offset < size && *out_is_read) {
         uint64_t start;
         uint64_t end;
-        FIRN_TRY(firn_os_file_next_data(file, offset, &start, &end, err));
+        FIRN_TRY_RETURN(firn_os_file_next_data(file, offset, &start, &end, err));
         start = start < size ? start : size;
         end = end < size ? end : size;
         *out_is_read = start >= offset && end >= start && (end > offset || end == size);
         if (*out_is_read) {
-            FIRN_TRY(hash_zeros(worker, hash, start - offset, err));
-            FIRN_TRY(hash_data(worker, file, start, end, buffer, hash, out_is_read, err));
+            FIRN_TRY_RETURN(hash_zeros(worker, hash, start - offset, err));
+            FIRN_TRY_RETURN(hash_data(worker, file, start, end, buffer, hash, out_is_read, err));
         }
         offset = end;
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 static int

@@ -50,19 +50,17 @@ int
 firn_scan_listing_add(struct firn_scan_listing *listing, firn_slice name, enum firn_os_kind kind)
 {
     name.size = name.size < UINT16_MAX ? name.size : UINT16_MAX;
-    int rc;
     if (listing->count == listing->capacity) {
-        FIRN_TRY(grow(listing));
+        FIRN_TRY_RETURN(grow(listing));
     }
     size_t offset = listing->names.size;
-    FIRN_TRY(firn_buf_reserve(&listing->names, name.size + 1));
-    FIRN_TRY(firn_buf_append_slice(&listing->names, name));
-    FIRN_TRY(firn_buf_append_u8(&listing->names, 0));
+    FIRN_TRY_RETURN(firn_buf_reserve(&listing->names, name.size + 1));
+    FIRN_TRY_RETURN(firn_buf_append_slice(&listing->names, name));
+    FIRN_TRY_RETURN(firn_buf_append_u8(&listing->names, 0));
     DCHECK(listing->count < listing->capacity);
     listing->items[listing->count++] = (struct firn_scan_item){
         .name = {.offset = offset}, .name_size = (uint16_t)name.size, .kind = (uint8_t)kind};
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 static int

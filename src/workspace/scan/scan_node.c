@@ -115,8 +115,7 @@ firn_scan_node_path(const struct firn_scan_node *node, const char *name, struct 
     size_t slash = node->path_size > 0 && name_size > 0 ? 1 : 0;
     size_t size = node->path_size + slash + name_size;
     firn_buf_clear(out);
-    int rc;
-    FIRN_TRY(firn_buf_set_size(out, size + 1));
+    FIRN_TRY_RETURN(firn_buf_set_size(out, size + 1));
     memcpy(out->data + size - name_size, name, name_size + 1);
     if (slash > 0) {
         out->data[node->path_size] = '/';
@@ -131,8 +130,7 @@ firn_scan_node_path(const struct firn_scan_node *node, const char *name, struct 
         }
     }
     out->size = size;
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 static int
@@ -193,10 +191,9 @@ append_part(struct firn_scan_part *to, struct firn_scan_part *from)
     size_t offset = to->encoded.size;
     size_t print = to->prints.size;
     DCHECK(to != from);
-    int rc;
-    FIRN_TRY(reserve_lates(to, from->late_count));
-    FIRN_TRY(firn_buf_append_slice(&to->encoded, firn_buf_slice(&from->encoded)));
-    FIRN_TRY(firn_buf_append_slice(&to->prints, firn_buf_slice(&from->prints)));
+    FIRN_TRY_RETURN(reserve_lates(to, from->late_count));
+    FIRN_TRY_RETURN(firn_buf_append_slice(&to->encoded, firn_buf_slice(&from->encoded)));
+    FIRN_TRY_RETURN(firn_buf_append_slice(&to->prints, firn_buf_slice(&from->prints)));
     for (size_t i = 0; i < from->late_count; i++) {
         struct firn_scan_late *late = &to->lates[to->late_count++];
         *late = from->lates[i];
@@ -204,8 +201,7 @@ append_part(struct firn_scan_part *to, struct firn_scan_part *from)
         late->print += print;
     }
     firn_scan_node_part_clear(from);
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* Keeps a part until it can be joined. */

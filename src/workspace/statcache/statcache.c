@@ -156,18 +156,16 @@ statcache_key(const struct firn_statcache *stat, firn_slice path, struct firn_bu
               bool *out_fits)
 {
     uint8_t workspace[WS_STAT_KEY_PREFIX_SIZE];
-    int rc;
     firn_buf_clear(out);
     *out_fits = path.size <= PATH_KEY_MAX - sizeof workspace - KEY_ROOM;
     if (!*out_fits) {
         return FIRN_OK;
     }
     firn_store_be32(workspace, stat->workspace);
-    FIRN_TRY(firn_buf_append(out, workspace, sizeof workspace));
-    FIRN_TRY(firn_buf_append_slice(out, path));
+    FIRN_TRY_RETURN(firn_buf_append(out, workspace, sizeof workspace));
+    FIRN_TRY_RETURN(firn_buf_append_slice(out, path));
     DCHECK(out->size + KEY_ROOM <= PATH_KEY_MAX);
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* ---- writing ---- */
@@ -353,8 +351,7 @@ firn_statcache_memo_find(struct firn_statcache_memo *memo, const struct firn_sta
         *out_index = guess;
         return FIRN_OK;
     }
-    int rc;
-    FIRN_TRY(firn_statcache_memo_prepare(memo));
+    FIRN_TRY_RETURN(firn_statcache_memo_prepare(memo));
     size_t slot = firn_load_le64(print->bytes) & (memo->slot_count - 1);
     for (; memo->slots[slot] != 0; slot = (slot + 1) & (memo->slot_count - 1)) {
         if (is_at(memo, memo->slots[slot] - 1, print)) {
@@ -364,8 +361,7 @@ firn_statcache_memo_find(struct firn_statcache_memo *memo, const struct firn_sta
         }
     }
     DCHECK(!*out_is_found || is_at(memo, *out_index, print));
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* ---- bytes ---- */
@@ -476,18 +472,17 @@ firn_statcache_memo_encode(const struct firn_statcache_memo *memo,
                            const struct firn_statcache_part *parts, size_t part_count,
                            struct firn_buf *out)
 {
-    int rc;
     DCHECK(part_count == 0 || count_in(parts, part_count) == memo->count);
-    FIRN_TRY(append_header(memo, part_count, out));
+    FIRN_TRY_RETURN(append_header(memo, part_count, out));
     if (part_count == 0 && memo->count > 0) {
-        FIRN_TRY(firn_buf_append(out, memo->prints, memo->count * FIRN_STATCACHE_PRINT_SIZE));
+        FIRN_TRY_RETURN(
+            firn_buf_append(out, memo->prints, memo->count * FIRN_STATCACHE_PRINT_SIZE));
     }
     for (size_t i = 0; i < part_count; i++) {
-        FIRN_TRY(firn_buf_append_le32(out, (uint32_t)parts[i].count));
-        FIRN_TRY(firn_buf_append(out, parts[i].digest, sizeof parts[i].digest));
+        FIRN_TRY_RETURN(firn_buf_append_le32(out, (uint32_t)parts[i].count));
+        FIRN_TRY_RETURN(firn_buf_append(out, parts[i].digest, sizeof parts[i].digest));
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* The same with the prints and parts of before's value. */
@@ -696,19 +691,17 @@ static int
 cut(const struct firn_statcache_memo *memo, firn_slice entries, struct firn_buf *out)
 {
     size_t begin = 0;
-    int rc = FIRN_OK;
     for (size_t i = 0; i < memo->count; i++) {
         struct firn_tree_entry entry;
         CHECK(firn_tree_decode_entry(&entries, &entry, NULL) == FIRN_OK);
         size_t count = i + 1 - begin;
         if (ends_part(count, entry.name) || i + 1 == memo->count) {
-            FIRN_TRY(add_part(out, memo->prints + begin * FIRN_STATCACHE_PRINT_SIZE, count));
+            FIRN_TRY_RETURN(add_part(out, memo->prints + begin * FIRN_STATCACHE_PRINT_SIZE, count));
             begin = i + 1;
         }
     }
     CHECK(entries.size == 0 && begin == memo->count);
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 static int
@@ -860,16 +853,14 @@ int
 firn_statcache_lane_remove(struct firn_statcache_lane *lane, firn_slice path, firn_error *err)
 {
     bool fits;
-    int rc;
     if (statcache_key(lane->stat, path, &lane->key, &fits) != FIRN_OK) {
         return firn_error_no_memory(err, "the stat cache");
     }
     if (!fits) {
         return FIRN_OK;
     }
-    FIRN_TRY(write_note(lane, FIRN_STATCACHE_NOTE_DELETE, firn_bytes(NULL, 0), err));
-    FIRN_TRY(note_range(lane, 0, 1, err));         /* its parts */
-    FIRN_TRY(note_range(lane, '/', '/' + 1, err)); /* all below it */
-out:
-    return rc;
+    FIRN_TRY_RETURN(write_note(lane, FIRN_STATCACHE_NOTE_DELETE, firn_bytes(NULL, 0), err));
+    FIRN_TRY_RETURN(note_range(lane, 0, 1, err));         /* its parts */
+    FIRN_TRY_RETURN(note_range(lane, '/', '/' + 1, err)); /* all below it */
+    return FIRN_OK;
 }

@@ -218,16 +218,14 @@ firn_tree_decode_entry(firn_slice *encoded, struct firn_tree_entry *out, firn_er
     if (!decode_fixed(&reader, &entry)) {
         return firn_error_set(err, FIRN_CORRUPT, "directory entry is malformed or cut short");
     }
-    int rc;
-    FIRN_TRY(decode_tags(&reader, &entry, err));
+    FIRN_TRY_RETURN(decode_tags(&reader, &entry, err));
     if (!entry_is_valid(&entry) || !firn_tree_xattrs_are_valid(entry.xattrs)) {
         return firn_error_set(err, FIRN_CORRUPT,
                               "directory entry has a forbidden name, target or attribute");
     }
     *encoded = firn_bytes(reader.at, firn_reader_left(&reader));
     *out = entry;
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 int

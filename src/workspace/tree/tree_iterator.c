@@ -55,9 +55,9 @@ static int
 load(struct firn_tree_iterator *iterator, const firn_hash *hash, struct level *into,
      unsigned *out_level, firn_error *err)
 {
-    int rc;
-    FIRN_TRY(iterator->source.read(iterator->source.ctx, hash, &into->object, err));
-    FIRN_TRY(firn_budget_hold(iterator->source.budget, &into->held, into->object.capacity, err));
+    FIRN_TRY_RETURN(iterator->source.read(iterator->source.ctx, hash, &into->object, err));
+    FIRN_TRY_RETURN(
+        firn_budget_hold(iterator->source.budget, &into->held, into->object.capacity, err));
     if (into->object.size < FIRN_TREE_HEADER_SIZE ||
         into->object.size > FIRN_TREE_OBJECT_SIZE_MAX) {
         return corrupt(iterator, err, "its size is out of range");
@@ -76,8 +76,7 @@ load(struct firn_tree_iterator *iterator, const firn_hash *hash, struct level *i
     if (*out_level > 0 && into->rest.size == 0) {
         return corrupt(iterator, err, "its index is empty");
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 int
@@ -161,16 +160,14 @@ descend(struct firn_tree_iterator *iterator, unsigned n, firn_error *err)
     memcpy(lower->last_name, name.data, name.size);
     lower->last_name_size = name.size;
     unsigned level;
-    int rc;
-    FIRN_TRY(load(iterator, &item.hash, lower, &level, err));
+    FIRN_TRY_RETURN(load(iterator, &item.hash, lower, &level, err));
     if (level != n - 1) {
         return corrupt(iterator, err, "a part has the wrong level");
     }
     if (lower->rest.size == 0) {
         return corrupt(iterator, err, "a part is empty");
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* Loads until levels[0] holds an unread entry; *out_is_end if there is none. */
@@ -254,7 +251,6 @@ promises_are_kept(const struct firn_tree_iterator *iterator, unsigned n)
 static __attribute__((cold)) int
 pass_parts(struct firn_tree_iterator *a, struct firn_tree_iterator *b, firn_error *err)
 {
-    int rc = FIRN_OK;
     for (;;) {
         const unsigned n = pending_level(a);
         if (n == 0 || n != pending_level(b) || a->levels[n].rest.size == 0 ||
@@ -271,11 +267,10 @@ pass_parts(struct firn_tree_iterator *a, struct firn_tree_iterator *b, firn_erro
         if (n == 1) {
             break;
         }
-        FIRN_TRY(descend(a, n, err));
-        FIRN_TRY(descend(b, n, err));
+        FIRN_TRY_RETURN(descend(a, n, err));
+        FIRN_TRY_RETURN(descend(b, n, err));
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 int

@@ -236,23 +236,21 @@ static int
 learn(struct firn_tree_lookup *lookup, firn_slice dir, const struct known *itself, firn_error *err)
 {
     bool found = true;
-    int rc = FIRN_OK;
     if (lookup->known.count >= KNOWN_MAX) {
         firn_hash_map_clear(&lookup->known);
     }
-    FIRN_TRY(remember(lookup, itself, err));
-    FIRN_TRY(descend(lookup, dir, &found, err));
+    FIRN_TRY_RETURN(remember(lookup, itself, err));
+    FIRN_TRY_RETURN(descend(lookup, dir, &found, err));
     while (found && lookup->entry != NULL) {
         struct known known;
         if (lookup->entry->hard_link.size == 0) {
             digest_path(dir, lookup->entry->name, known.path);
             digest_fields(lookup->entry, known.fields);
-            FIRN_TRY(remember(lookup, &known, err));
+            FIRN_TRY_RETURN(remember(lookup, &known, err));
         }
-        FIRN_TRY(advance(lookup, err));
+        FIRN_TRY_RETURN(advance(lookup, err));
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* Whether a link names a first name, by what is remembered. */
@@ -268,17 +266,15 @@ ask_known(struct firn_tree_lookup *lookup, const struct firn_tree_entry *link, b
     const firn_slice dir = firn_bytes(path.data, at == 0 ? 0 : at - 1);
     struct known itself = {{0}, {0}};
     struct known wanted;
-    int rc = FIRN_OK;
     digest_path(dir, firn_bytes(NULL, 0), itself.path);
     if (firn_hash_map_find(&lookup->known, hash_of_known(&itself), &itself) == NULL) {
-        FIRN_TRY(learn(lookup, dir, &itself, err));
+        FIRN_TRY_RETURN(learn(lookup, dir, &itself, err));
     }
     digest_path(dir, firn_bytes(path.data + at, path.size - at), wanted.path);
     digest_fields(link, wanted.fields);
     const struct known *known = firn_hash_map_find(&lookup->known, hash_of_known(&wanted), &wanted);
     *out = known != NULL && memcmp(known->fields, wanted.fields, DIGEST_SIZE) == 0;
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 int

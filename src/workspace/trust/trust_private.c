@@ -31,8 +31,7 @@ static int
 check_private(struct firn_os_dir *dir, firn_error *err)
 {
     struct firn_os_stat stat;
-    int rc;
-    FIRN_TRY(firn_os_dir_stat(dir, &stat, err));
+    FIRN_TRY_RETURN(firn_os_dir_stat(dir, &stat, err));
     uint32_t user = firn_os_user_id(firn_os_dir_os(dir));
     if ((stat.uid != user && user != 0) || (stat.mode & MODE_OTHERS_WRITE) != 0) {
         return firn_error_set(err, FIRN_DENIED,
@@ -40,8 +39,7 @@ check_private(struct firn_os_dir *dir, firn_error *err)
                               "be able to write to it (chmod go-w)",
                               firn_os_dir_path(dir));
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 int

@@ -436,9 +436,8 @@ root_around(struct firn_os_dir *store, struct firn_buf *path, const char **out, 
 {
     static const char inside[] = "/" FIRN_TRUST_INSIDE;
     const size_t size = sizeof inside - 1;
-    int rc;
     DCHECK(path->size == 0);
-    FIRN_TRY(firn_os_dir_real_path(store, path, err));
+    FIRN_TRY_RETURN(firn_os_dir_real_path(store, path, err));
     bool is_inside =
         path->size >= size && memcmp(path->data + path->size - size, inside, size) == 0;
     if (is_inside && path->size > size) {
@@ -447,9 +446,7 @@ root_around(struct firn_os_dir *store, struct firn_buf *path, const char **out, 
         path->size = is_inside; /* of "/.firn" the "/" */
     }
     *out = firn_buf_text(path);
-    rc = *out == NULL ? out_of_memory(err) : FIRN_OK;
-out:
-    return rc;
+    return *out == NULL ? out_of_memory(err) : FIRN_OK;
 }
 
 int

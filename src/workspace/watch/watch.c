@@ -183,12 +183,10 @@ static int
 take_in(struct watching *watching, firn_error *err)
 {
     struct firn_watch_set_info info;
-    int rc;
-    FIRN_TRY(firn_os_watch_read(watching->kernel, on_event, watching, err));
+    FIRN_TRY_RETURN(firn_os_watch_read(watching->kernel, on_event, watching, err));
     firn_watch_set_info(watching->set, &info);
     if (info.has_lost_root) {
-        rc = refuse_lost_root(watching, err);
-        goto out;
+        return refuse_lost_root(watching, err);
     }
     if (watching->is_lost) {
         const firn_workspace_watch_event lost = {
@@ -197,11 +195,10 @@ take_in(struct watching *watching, firn_error *err)
         tell_event(watching, &lost);
     }
     if (watching->is_lost || info.is_broken) {
-        FIRN_TRY(begin_anew(watching, err));
+        FIRN_TRY_RETURN(begin_anew(watching, err));
     }
     DCHECK(!watching->is_lost);
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* ---- questions and reports, of our own saves and of others ---- */
@@ -214,20 +211,19 @@ ask(void *ctx, const struct firn_watch_question *question, struct firn_buf *out_
     struct firn_watch_question asked = *question;
     struct firn_os_stat root;
     int rc;
-    FIRN_TRY(firn_os_dir_stat(watching->root, &root, err));
+    FIRN_TRY_RETURN(firn_os_dir_stat(watching->root, &root, err));
     if (asked.device != root.device || asked.inode != root.inode) {
         rc = firn_error_set(err, FIRN_CONFLICT, "another directory is watched"); /* (I3) */
-        goto out;
+        return rc;
     }
-    FIRN_TRY(take_in(watching, err));
+    FIRN_TRY_RETURN(take_in(watching, err));
     asked.is_full =
         asked.is_full || now_of(watching) - watching->full_ns >= ms(watching->options->rescan_ms);
-    FIRN_TRY(firn_watch_set_ask(watching->set, &asked, out_answer, err));
+    FIRN_TRY_RETURN(firn_watch_set_ask(watching->set, &asked, out_answer, err));
     if (asked.will_report) {
         watching->is_full_asked = asked.is_full;
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* The same for our own save, which sees all changes so far. */
@@ -450,11 +446,10 @@ loop(struct watching *watching, firn_error *err)
     const struct firn_watch_serve serve = {ask, tell, look, stop, watching};
     DCHECK(watching->set != NULL && watching->kernel != NULL && watching->listener != NULL);
     bool has_started = false;
-    int rc = FIRN_OK;
     while (!is_stopped(watching)) {
-        FIRN_TRY(check_name(watching, err));
-        FIRN_TRY(check_root(watching, err));
-        FIRN_TRY(take_in(watching, err));
+        FIRN_TRY_RETURN(check_name(watching, err));
+        FIRN_TRY_RETURN(check_root(watching, err));
+        FIRN_TRY_RETURN(take_in(watching, err));
         if (firn_watch_new_work(&watching->fresh, watching->set, watching->root)) {
             note_change(watching);
         }
@@ -475,8 +470,7 @@ loop(struct watching *watching, firn_error *err)
         firn_os_watch_wait(watching->kernel, watching->listener,
                            left < ms(TICK_MS) ? left : ms(TICK_MS));
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 static void
@@ -544,16 +538,13 @@ answer_question(struct firn_os_socket *socket, const struct firn_watch_serve *se
                 firn_slice request, struct firn_buf *out, firn_error *err)
 {
     struct firn_watch_question question;
-    int rc;
-    FIRN_TRY(firn_watchlink_wire_get_question(request, &question, err));
-    FIRN_TRY(serve->ask(serve->ctx, &question, out, err));
+    FIRN_TRY_RETURN(firn_watchlink_wire_get_question(request, &question, err));
+    FIRN_TRY_RETURN(serve->ask(serve->ctx, &question, out, err));
     DCHECK(out->size >= FIRN_WATCHLINK_WIRE_ANSWER_HEAD_SIZE);
     if (out->size > FIRN_WATCHLINK_WIRE_SIZE_MAX) {
         out->size = FIRN_WATCHLINK_WIRE_ANSWER_HEAD_SIZE; /* everything is to be visited */
     }
-    FIRN_TRY(firn_watchlink_send(socket, FIRN_WATCHLINK_WIRE_ANSWER, firn_buf_slice(out), err));
-out:
-    return rc;
+    return firn_watchlink_send(socket, FIRN_WATCHLINK_WIRE_ANSWER, firn_buf_slice(out), err);
 }
 
 static int

@@ -458,8 +458,7 @@ tree_path(const struct firn_watch_node *node, struct firn_buf *out)
         size += at->name_size + (at->parent->parent != NULL ? 1 : 0);
     }
     firn_buf_clear(out);
-    int rc;
-    FIRN_TRY(firn_buf_set_size(out, size));
+    FIRN_TRY_RETURN(firn_buf_set_size(out, size));
     for (const struct firn_watch_node *at = node; at->parent != NULL; at = at->parent) {
         size -= at->name_size;
         memcpy(out->data + size, at->name, at->name_size);
@@ -468,8 +467,7 @@ tree_path(const struct firn_watch_node *node, struct firn_buf *out)
         }
     }
     DCHECK(size == 0);
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 void

@@ -149,13 +149,10 @@ firn_watchlink_wire_put_question(struct firn_buf *out, const struct firn_watch_q
 {
     uint8_t flags = (uint8_t)((question->is_full ? FLAG_FULL : 0) |
                               (question->will_report ? FLAG_WILL_REPORT : 0));
-    int rc;
-    FIRN_TRY(firn_buf_append_u8(out, flags));
-    FIRN_TRY(firn_buf_append_le64(out, question->device));
-    FIRN_TRY(firn_buf_append_le64(out, question->inode));
-    FIRN_TRY(firn_watchlink_wire_put_base(out, &question->base));
-out:
-    return rc;
+    FIRN_TRY_RETURN(firn_buf_append_u8(out, flags));
+    FIRN_TRY_RETURN(firn_buf_append_le64(out, question->device));
+    FIRN_TRY_RETURN(firn_buf_append_le64(out, question->inode));
+    return firn_watchlink_wire_put_base(out, &question->base);
 }
 
 int
@@ -188,25 +185,19 @@ firn_watchlink_wire_put_group(struct firn_buf *out, firn_slice path, size_t coun
 int
 firn_watchlink_wire_put_passed(struct firn_buf *out, const struct firn_watch_passed *passed)
 {
-    int rc;
-    FIRN_TRY(put_sized(out, passed->name));
-    FIRN_TRY(firn_buf_append_varint(out, passed->files));
-    FIRN_TRY(firn_buf_append_varint(out, passed->bytes));
-    FIRN_TRY(firn_buf_append_varint(out, passed->directories));
-out:
-    return rc;
+    FIRN_TRY_RETURN(put_sized(out, passed->name));
+    FIRN_TRY_RETURN(firn_buf_append_varint(out, passed->files));
+    FIRN_TRY_RETURN(firn_buf_append_varint(out, passed->bytes));
+    return firn_buf_append_varint(out, passed->directories);
 }
 
 int
 firn_watchlink_wire_put_visited(struct firn_buf *out, const struct firn_watch_visited *visited)
 {
-    int rc;
-    FIRN_TRY(put_sized(out, visited->path));
-    FIRN_TRY(firn_buf_append_u8(out, visited->is_steady ? FLAG_STEADY : 0));
-    FIRN_TRY(firn_buf_append_varint(out, visited->files));
-    FIRN_TRY(firn_buf_append_varint(out, visited->bytes));
-out:
-    return rc;
+    FIRN_TRY_RETURN(put_sized(out, visited->path));
+    FIRN_TRY_RETURN(firn_buf_append_u8(out, visited->is_steady ? FLAG_STEADY : 0));
+    FIRN_TRY_RETURN(firn_buf_append_varint(out, visited->files));
+    return firn_buf_append_varint(out, visited->bytes);
 }
 
 /* ---- and back ---- */
@@ -340,10 +331,9 @@ firn_watchlink_receive(struct firn_os_socket *socket, int64_t timeout_ns,
     struct firn_os *os = firn_os_default();
     int64_t deadline_ns = firn_os_monotonic_ns(os) + timeout_ns;
     size_t size;
-    int rc;
     firn_buf_clear(out);
-    FIRN_TRY(firn_os_socket_receive(socket, header, sizeof header, timeout_ns, err));
-    FIRN_TRY(firn_watchlink_wire_parse_header(header, out_kind, &size, err));
+    FIRN_TRY_RETURN(firn_os_socket_receive(socket, header, sizeof header, timeout_ns, err));
+    FIRN_TRY_RETURN(firn_watchlink_wire_parse_header(header, out_kind, &size, err));
     /* Memory is allocated as bytes arrive, not by the announced size. */
     DCHECK(size <= FIRN_WATCHLINK_WIRE_SIZE_MAX);
     while (out->size < size) {
@@ -352,11 +342,10 @@ firn_watchlink_receive(struct firn_os_socket *socket, int64_t timeout_ns,
         if (firn_buf_set_size(out, at + piece) != FIRN_OK) {
             return firn_error_no_memory(err, "a message");
         }
-        FIRN_TRY(firn_os_socket_receive(socket, out->data + at, piece,
-                                        deadline_ns - firn_os_monotonic_ns(os), err));
+        FIRN_TRY_RETURN(firn_os_socket_receive(socket, out->data + at, piece,
+                                               deadline_ns - firn_os_monotonic_ns(os), err));
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* ---- the question ---- */

@@ -40,12 +40,9 @@ static struct world world;
 static int
 open_machine(firn_error *err)
 {
-    int rc;
-    FIRN_TRY(firn_sim_fault_create(world.memory, &world.os, err));
-    FIRN_TRY(firn_os_dir_open_path(world.os, "/", &world.env.dir, err));
-    FIRN_TRY(firn_block_cache_create(world.os, 4 << 20, &world.env.cache, err));
-out:
-    return rc;
+    FIRN_TRY_RETURN(firn_sim_fault_create(world.memory, &world.os, err));
+    FIRN_TRY_RETURN(firn_os_dir_open_path(world.os, "/", &world.env.dir, err));
+    return firn_block_cache_create(world.os, 4 << 20, &world.env.cache, err);
 }
 
 static int

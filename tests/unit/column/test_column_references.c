@@ -132,7 +132,6 @@ static int
 place(void *ctx, const struct firn_run_values *values, struct firn_cell *cell, firn_error *err)
 {
     struct world *here = ctx;
-    int rc;
     if (cell->kind == FIRN_PHYSICAL_REFERENCE) {
         assert_ptr_equal(values, &here->values);
         here->kept++;
@@ -141,15 +140,15 @@ place(void *ctx, const struct firn_run_values *values, struct firn_cell *cell, f
     assert_int_equal(cell->kind, FIRN_PHYSICAL_BYTES);
     assert_true(cell->as.bytes.size >= (here->is_small ? FIRN_VALUE_CELL_SIZE_MIN : SIZE_MIN));
     firn_buf_clear(&here->cell);
-    FIRN_TRY(firn_buf_append(&here->cell, cell->as.bytes.data, FIRN_VALUE_CELL_HEAD_SIZE) == FIRN_OK
-                 ? FIRN_OK
-                 : firn_error_no_memory(err, "a cell"));
-    FIRN_TRY(firn_value_writer_add(here->writer, cell->as.bytes, &here->cell, err));
+    FIRN_TRY_RETURN(firn_buf_append(&here->cell, cell->as.bytes.data, FIRN_VALUE_CELL_HEAD_SIZE) ==
+                            FIRN_OK
+                        ? FIRN_OK
+                        : firn_error_no_memory(err, "a cell"));
+    FIRN_TRY_RETURN(firn_value_writer_add(here->writer, cell->as.bytes, &here->cell, err));
     cell->kind = FIRN_PHYSICAL_REFERENCE;
     cell->as.bytes = firn_buf_slice(&here->cell);
     here->placed++;
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 static const struct firn_run_placer placer = {&world, SIZE_MIN, place};

@@ -56,20 +56,19 @@ enum { OBJECTS = 12 };
 static int
 add_all(struct firn_chkpv1_writer *writer, firn_error *err)
 {
-    int rc = FIRN_OK;
     firn_hash hash;
     firn_hash hello;
     firn_blake3_hash_of("hello\n", 6, &hello);
     struct source source = {large, large_size};
-    FIRN_TRY(firn_chkpv1_writer_add_frame(writer, &hello, firn_bytes(hello_frame, 15), NULL, err));
-    FIRN_TRY(firn_chkpv1_writer_add_stream(writer, give, &source, &hash, NULL, err));
+    FIRN_TRY_RETURN(
+        firn_chkpv1_writer_add_frame(writer, &hello, firn_bytes(hello_frame, 15), NULL, err));
+    FIRN_TRY_RETURN(firn_chkpv1_writer_add_stream(writer, give, &source, &hash, NULL, err));
     for (uint8_t i = 0; i < OBJECTS - 2; i++) {
-        FIRN_TRY(firn_chkpv1_writer_add(writer, firn_bytes(large + i, 50), &hash, NULL, err));
+        FIRN_TRY_RETURN(
+            firn_chkpv1_writer_add(writer, firn_bytes(large + i, 50), &hash, NULL, err));
     }
     source = (struct source){large, large_size};
-    FIRN_TRY(firn_chkpv1_writer_add_stream(writer, give, &source, &hash, NULL, err));
-out:
-    return rc;
+    return firn_chkpv1_writer_add_stream(writer, give, &source, &hash, NULL, err);
 }
 
 static int
@@ -170,18 +169,16 @@ out:
 static int
 do_everything(struct firn_os_dir *dir, firn_error *err)
 {
-    int rc = FIRN_OK;
     char name[FIRN_CHKP_NAME_SIZE];
     firn_chkp_options ignoring = chkp_fixture_defaults;
     ignoring.ignore_index = true;
-    FIRN_TRY(write_pack(dir, name, err));
-    FIRN_TRY(read_pack(dir, name, &chkp_fixture_defaults, err));
-    FIRN_TRY(read_pack(dir, name, &ignoring, err));
-    FIRN_TRY(read_set(dir, err));
-    FIRN_TRY(firn_chkpv1_rebuild_index(dir, name, &chkp_fixture_defaults, err));
-    FIRN_TRY(write_pack(dir, name, err)); /* over the one that is there */
-out:
-    return rc;
+    FIRN_TRY_RETURN(write_pack(dir, name, err));
+    FIRN_TRY_RETURN(read_pack(dir, name, &chkp_fixture_defaults, err));
+    FIRN_TRY_RETURN(read_pack(dir, name, &ignoring, err));
+    FIRN_TRY_RETURN(read_set(dir, err));
+    FIRN_TRY_RETURN(firn_chkpv1_rebuild_index(dir, name, &chkp_fixture_defaults, err));
+    FIRN_TRY_RETURN(write_pack(dir, name, err)); /* over the one that is there */
+    return FIRN_OK;
 }
 
 /* What may be in the folder at any time: packs that are whole, with or without their .idx, and

@@ -143,7 +143,6 @@ tree_of(struct fixture *fixture, uint32_t id)
 static int
 replay(struct fixture *fixture, firn_error *err)
 {
-    int rc = FIRN_OK;
     for (size_t i = 0; i < fixture->record_count; i++) {
         const struct fixture_record *record = &fixture->records[i];
         struct firn_lsm_tree *tree = tree_of(fixture, record->tree);
@@ -152,10 +151,9 @@ replay(struct fixture *fixture, firn_error *err)
         }
         /* What the log has given up must be in runs. */
         assert_true(segment_of(record) >= fixture->log_start);
-        FIRN_TRY(apply(fixture, tree, record, err));
+        FIRN_TRY_RETURN(apply(fixture, tree, record, err));
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 int
@@ -294,39 +292,35 @@ fixture_commit_random(struct fixture *fixture, struct test_random *random)
 int
 fixture_flush(struct fixture *fixture, firn_error *err)
 {
-    int rc = FIRN_OK;
     struct firn_compaction_work_wish wish = {.flushes = true};
     struct firn_compaction_work *work;
     for (unsigned i = 0; i < FIXTURE_TREES; i++) {
-        FIRN_TRY(firn_lsm_tree_freeze(fixture->trees[i], err));
+        FIRN_TRY_RETURN(firn_lsm_tree_freeze(fixture->trees[i], err));
     }
-    FIRN_TRY(firn_compaction_work_pick(fixture->lsm, &wish, &work, err));
+    FIRN_TRY_RETURN(firn_compaction_work_pick(fixture->lsm, &wish, &work, err));
     while (work != NULL) {
         assert_int_equal(firn_compaction_work_kind(work), FIRN_COMPACTION_WORK_FLUSH);
-        FIRN_TRY(firn_compaction_run(work, err));
-        FIRN_TRY(firn_compaction_work_pick(fixture->lsm, &wish, &work, err));
+        FIRN_TRY_RETURN(firn_compaction_run(work, err));
+        FIRN_TRY_RETURN(firn_compaction_work_pick(fixture->lsm, &wish, &work, err));
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 int
 fixture_work(struct fixture *fixture, bool is_unhurried, firn_error *err)
 {
-    int rc = FIRN_OK;
     struct firn_compaction_work_wish wish = {
         .flushes = true, .compactions = true, .is_unhurried = is_unhurried};
     struct firn_compaction_work *work;
     unsigned count = 0;
-    FIRN_TRY(firn_compaction_work_pick(fixture->lsm, &wish, &work, err));
+    FIRN_TRY_RETURN(firn_compaction_work_pick(fixture->lsm, &wish, &work, err));
     while (work != NULL) {
         /* It comes to an end. */
         assert_true(++count < 10000);
-        FIRN_TRY(firn_compaction_run(work, err));
-        FIRN_TRY(firn_compaction_work_pick(fixture->lsm, &wish, &work, err));
+        FIRN_TRY_RETURN(firn_compaction_run(work, err));
+        FIRN_TRY_RETURN(firn_compaction_work_pick(fixture->lsm, &wish, &work, err));
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* ---- views ---- */

@@ -350,29 +350,27 @@ static int
 write_outputs(struct rule_tree *tree, struct firn_merge_stream *stream, bool is_cut,
               struct output *output)
 {
-    int rc = FIRN_OK;
     for (;;) {
         const struct firn_entry *entry;
-        FIRN_TRY(firn_merge_stream_next(stream, &entry, NULL));
+        FIRN_TRY_RETURN(firn_merge_stream_next(stream, &entry, NULL));
         if (entry == NULL) {
             break;
         }
         struct firn_compaction_place place = firn_merge_stream_place(stream);
         if (is_cut && firn_merge_stream_may_cut(stream) && rule_tree_below(tree, 3) == 0) {
-            FIRN_TRY(firn_merge_stream_cut(stream, output_range, output, NULL));
+            FIRN_TRY_RETURN(firn_merge_stream_cut(stream, output_range, output, NULL));
             output_end(output, 0);
         }
         if (firn_merge_stream_may_cut(stream) && !output->is_of_history &&
             rule_tree_below(tree, 4) == 0) {
             output_end(output, 1);
         }
-        FIRN_TRY(output_entry(output, entry, place));
+        FIRN_TRY_RETURN(output_entry(output, entry, place));
     }
-    FIRN_TRY(firn_merge_stream_cut(stream, output_range, output, NULL));
+    FIRN_TRY_RETURN(firn_merge_stream_cut(stream, output_range, output, NULL));
     output_end(output, 0);
     output_end(output, 1);
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* *rule, *merge and *stream are the caller's to destroy, whatever is returned. */
@@ -390,32 +388,30 @@ set_up(struct rule_tree *tree, const struct inputs *inputs, const struct job *jo
                                                 .between = job->between,
                                                 .between_count = job->between_count};
     struct firn_merge_source *source;
-    int rc = FIRN_OK;
     for (size_t i = 0; i < tree->view_count; i++) {
         views[i] = view_of(&tree->views[i]);
         times_ms[i] = tree->views[i].time_ms;
     }
-    FIRN_TRY(flat_views_map(views, tree->view_count, times_ms, views, map));
-    FIRN_TRY(firn_merge_rule_create(map, rule, NULL));
-    FIRN_TRY(firn_merge_create(merge, NULL));
+    FIRN_TRY_RETURN(flat_views_map(views, tree->view_count, times_ms, views, map));
+    FIRN_TRY_RETURN(firn_merge_rule_create(map, rule, NULL));
+    FIRN_TRY_RETURN(firn_merge_create(merge, NULL));
     if (inputs->table != NULL) {
-        FIRN_TRY(firn_merge_source_create_memtable(inputs->table, UINT64_MAX, &source, NULL));
-        FIRN_TRY(firn_merge_add(*merge, source, NULL));
+        FIRN_TRY_RETURN(
+            firn_merge_source_create_memtable(inputs->table, UINT64_MAX, &source, NULL));
+        FIRN_TRY_RETURN(firn_merge_add(*merge, source, NULL));
         ranges[options.range_set_count++] = firn_memtable_ranges(inputs->table);
     }
     for (size_t i = 0; i < inputs->runs.count; i++) {
         const struct firn_run_cursor_options cursor = {.is_sequential = true};
         struct fake_run *run = inputs->runs.runs[i];
         struct firn_run *read = inputs->columns[i] != NULL ? inputs->columns[i] : &run->run;
-        FIRN_TRY(firn_merge_source_create_run(read, "a run", &cursor, &source, NULL));
-        FIRN_TRY(firn_merge_add(*merge, source, NULL));
+        FIRN_TRY_RETURN(firn_merge_source_create_run(read, "a run", &cursor, &source, NULL));
+        FIRN_TRY_RETURN(firn_merge_add(*merge, source, NULL));
         ranges[options.range_set_count++] = read->kind->ranges(read);
     }
     options.merge = *merge;
     options.rule = *rule;
-    FIRN_TRY(firn_merge_stream_create(&options, stream, NULL));
-out:
-    return rc;
+    return firn_merge_stream_create(&options, stream, NULL);
 }
 
 /* What a merge of history says is what its inputs said. */

@@ -263,19 +263,16 @@ static int
 drain(struct firn_merge_stream *stream, uint64_t cut_every, uint64_t *out_entries,
       uint64_t *out_ranges)
 {
-    int rc = FIRN_OK;
     const struct firn_entry *entry;
-    FIRN_TRY(firn_merge_stream_next(stream, &entry, NULL));
+    FIRN_TRY_RETURN(firn_merge_stream_next(stream, &entry, NULL));
     while (entry != NULL) {
         if (cut_every > 0 && *out_entries % cut_every == 0 && firn_merge_stream_may_cut(stream)) {
-            FIRN_TRY(firn_merge_stream_cut(stream, count_range, out_ranges, NULL));
+            FIRN_TRY_RETURN(firn_merge_stream_cut(stream, count_range, out_ranges, NULL));
         }
         *out_entries += 1;
-        FIRN_TRY(firn_merge_stream_next(stream, &entry, NULL));
+        FIRN_TRY_RETURN(firn_merge_stream_next(stream, &entry, NULL));
     }
-    FIRN_TRY(firn_merge_stream_cut(stream, count_range, out_ranges, NULL));
-out:
-    return rc;
+    return firn_merge_stream_cut(stream, count_range, out_ranges, NULL);
 }
 
 static void

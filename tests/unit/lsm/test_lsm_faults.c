@@ -128,13 +128,10 @@ stride(uint64_t of_short_run)
 static int
 everything(struct fixture *fixture, firn_error *err)
 {
-    int rc = FIRN_OK;
-    FIRN_TRY(firn_lsm_tree_freeze(fixture->trees[0], err));
-    FIRN_TRY(fixture_work(fixture, false, err));
-    FIRN_TRY(read_all(fixture, err));
-    FIRN_TRY(fixture_work(fixture, true, err));
-out:
-    return rc;
+    FIRN_TRY_RETURN(firn_lsm_tree_freeze(fixture->trees[0], err));
+    FIRN_TRY_RETURN(fixture_work(fixture, false, err));
+    FIRN_TRY_RETURN(read_all(fixture, err));
+    return fixture_work(fixture, true, err);
 }
 
 static void

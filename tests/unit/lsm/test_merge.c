@@ -546,20 +546,17 @@ move_about(struct scene *scene)
     uint8_t bytes[KEY_SIZE];
     uint8_t end[KEY_SIZE];
     struct firn_merge *merge = scene->merge;
-    int rc = FIRN_OK;
-    FIRN_TRY(firn_merge_first(merge, NULL));
-    FIRN_TRY(firn_merge_next(merge, NULL));
-    FIRN_TRY(firn_merge_next(merge, NULL));
-    FIRN_TRY(firn_merge_prev(merge, NULL));
-    FIRN_TRY(firn_merge_next(merge, NULL));
-    FIRN_TRY(firn_merge_skip(merge, make_key(50, end), UINT64_MAX, NULL));
-    FIRN_TRY(firn_merge_last(merge, NULL));
-    FIRN_TRY(firn_merge_prev(merge, NULL));
-    FIRN_TRY(firn_merge_skip_back(merge, make_key(50, end), UINT64_MAX, NULL));
-    FIRN_TRY(firn_merge_seek(merge, make_key(70, bytes), 5, NULL));
-    FIRN_TRY(firn_merge_seek_before(merge, make_key(70, bytes), 5, NULL));
-out:
-    return rc;
+    FIRN_TRY_RETURN(firn_merge_first(merge, NULL));
+    FIRN_TRY_RETURN(firn_merge_next(merge, NULL));
+    FIRN_TRY_RETURN(firn_merge_next(merge, NULL));
+    FIRN_TRY_RETURN(firn_merge_prev(merge, NULL));
+    FIRN_TRY_RETURN(firn_merge_next(merge, NULL));
+    FIRN_TRY_RETURN(firn_merge_skip(merge, make_key(50, end), UINT64_MAX, NULL));
+    FIRN_TRY_RETURN(firn_merge_last(merge, NULL));
+    FIRN_TRY_RETURN(firn_merge_prev(merge, NULL));
+    FIRN_TRY_RETURN(firn_merge_skip_back(merge, make_key(50, end), UINT64_MAX, NULL));
+    FIRN_TRY_RETURN(firn_merge_seek(merge, make_key(70, bytes), 5, NULL));
+    return firn_merge_seek_before(merge, make_key(70, bytes), 5, NULL);
 }
 
 static void

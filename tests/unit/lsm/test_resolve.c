@@ -254,15 +254,14 @@ open_resolve(struct scene *scene)
 {
     const struct firn_run_cursor_options cursor = {0};
     struct firn_merge_source *source;
-    int rc = FIRN_OK;
-    FIRN_TRY(firn_merge_create(&scene->merge, NULL));
+    FIRN_TRY_RETURN(firn_merge_create(&scene->merge, NULL));
     for (size_t i = 0; i < scene->run_count; i++) {
-        FIRN_TRY(
+        FIRN_TRY_RETURN(
             firn_merge_source_create_run(&scene->runs[i]->run, "a run", &cursor, &source, NULL));
-        FIRN_TRY(firn_merge_add(scene->merge, source, NULL));
+        FIRN_TRY_RETURN(firn_merge_add(scene->merge, source, NULL));
     }
-    FIRN_TRY(firn_merge_source_create_memtable(scene->table, UINT64_MAX, &source, NULL));
-    FIRN_TRY(firn_merge_add(scene->merge, source, NULL));
+    FIRN_TRY_RETURN(firn_merge_source_create_memtable(scene->table, UINT64_MAX, &source, NULL));
+    FIRN_TRY_RETURN(firn_merge_add(scene->merge, source, NULL));
     struct firn_merge_resolve_options options = {
         .merge = scene->merge,
         .ranges = scene->ranges,
@@ -270,9 +269,7 @@ open_resolve(struct scene *scene)
         .view = &scene->view,
         .lower = scene->has_lower ? &scene->lower_key : NULL,
         .upper = scene->has_upper ? &scene->upper_key : NULL};
-    FIRN_TRY(firn_merge_resolve_create(&options, &scene->resolve, NULL));
-out:
-    return rc;
+    return firn_merge_resolve_create(&options, &scene->resolve, NULL);
 }
 
 static void
@@ -499,20 +496,17 @@ move_about(struct scene *scene)
 {
     uint8_t bytes[KEY_SIZE];
     struct firn_merge_resolve *resolve = scene->resolve;
-    int rc = FIRN_OK;
-    FIRN_TRY(firn_merge_resolve_first(resolve, NULL));
+    FIRN_TRY_RETURN(firn_merge_resolve_first(resolve, NULL));
     for (unsigned i = 0; i < 5; i++) {
-        FIRN_TRY(firn_merge_resolve_next(resolve, NULL));
+        FIRN_TRY_RETURN(firn_merge_resolve_next(resolve, NULL));
     }
-    FIRN_TRY(firn_merge_resolve_prev(resolve, NULL));
-    FIRN_TRY(firn_merge_resolve_next(resolve, NULL));
-    FIRN_TRY(firn_merge_resolve_last(resolve, NULL));
-    FIRN_TRY(firn_merge_resolve_prev(resolve, NULL));
-    FIRN_TRY(firn_merge_resolve_next(resolve, NULL));
-    FIRN_TRY(firn_merge_resolve_seek(resolve, make_key(30, bytes), NULL));
-    FIRN_TRY(firn_merge_resolve_seek_before(resolve, make_key(40, bytes), NULL));
-out:
-    return rc;
+    FIRN_TRY_RETURN(firn_merge_resolve_prev(resolve, NULL));
+    FIRN_TRY_RETURN(firn_merge_resolve_next(resolve, NULL));
+    FIRN_TRY_RETURN(firn_merge_resolve_last(resolve, NULL));
+    FIRN_TRY_RETURN(firn_merge_resolve_prev(resolve, NULL));
+    FIRN_TRY_RETURN(firn_merge_resolve_next(resolve, NULL));
+    FIRN_TRY_RETURN(firn_merge_resolve_seek(resolve, make_key(30, bytes), NULL));
+    return firn_merge_resolve_seek_before(resolve, make_key(40, bytes), NULL);
 }
 
 static void

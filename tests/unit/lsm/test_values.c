@@ -308,20 +308,18 @@ add_runs(struct history *history, unsigned set, struct firn_merge *merge,
          const struct firn_range_set **ranges, size_t *out_count)
 {
     const struct firn_run_cursor_options options = {.is_sequential = false};
-    int rc = FIRN_OK;
     *out_count = 0;
     for (size_t i = 0; i < history->run_count; i++) {
         struct firn_merge_source *source;
         if (!has_run(set, i)) {
             continue;
         }
-        FIRN_TRY(
+        FIRN_TRY_RETURN(
             firn_merge_source_create_run(&history->runs[i]->run, "a run", &options, &source, NULL));
-        FIRN_TRY(firn_merge_add(merge, source, NULL));
+        FIRN_TRY_RETURN(firn_merge_add(merge, source, NULL));
         ranges[(*out_count)++] = &history->runs[i]->ranges;
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 /* What the view must look into: all but the history runs that say it need not. */
@@ -362,12 +360,11 @@ is_there(const struct history *history, const struct some_view *view, unsigned k
 static int
 walk(struct history *history, const struct some_view *view, struct firn_merge_resolve *resolve)
 {
-    int rc = FIRN_OK;
     for (unsigned round = 0; round < 6; round++) {
         bool is_back = below(history, 2) == 0;
         unsigned at = is_back ? KEYS : 0;
-        FIRN_TRY(is_back ? firn_merge_resolve_last(resolve, NULL)
-                         : firn_merge_resolve_first(resolve, NULL));
+        FIRN_TRY_RETURN(is_back ? firn_merge_resolve_last(resolve, NULL)
+                                : firn_merge_resolve_first(resolve, NULL));
         for (unsigned steps = 0; steps < 2 * KEYS; steps++) {
             const struct firn_entry *entry = firn_merge_resolve_entry(resolve);
             unsigned key = at;
@@ -387,12 +384,11 @@ walk(struct history *history, const struct some_view *view, struct firn_merge_re
             check_entry(history, view, key, entry);
             is_back ^= below(history, 4) == 0;
             at = is_back ? key : key + 1;
-            FIRN_TRY(is_back ? firn_merge_resolve_prev(resolve, NULL)
-                             : firn_merge_resolve_next(resolve, NULL));
+            FIRN_TRY_RETURN(is_back ? firn_merge_resolve_prev(resolve, NULL)
+                                    : firn_merge_resolve_next(resolve, NULL));
         }
     }
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 static int
@@ -490,20 +486,17 @@ static int
 write_output(struct output *output, struct firn_merge_stream *stream)
 {
     const struct firn_entry *entry;
-    int rc;
     for (;;) {
-        FIRN_TRY(firn_merge_stream_next(stream, &entry, NULL));
+        FIRN_TRY_RETURN(firn_merge_stream_next(stream, &entry, NULL));
         if (entry == NULL) {
             break;
         }
         if (firn_merge_stream_may_cut(stream) && below(output->history, 3) == 0) {
-            FIRN_TRY(firn_merge_stream_cut(stream, output_range, output, NULL));
+            FIRN_TRY_RETURN(firn_merge_stream_cut(stream, output_range, output, NULL));
         }
         output_entry(output, entry, firn_merge_stream_place(stream));
     }
-    FIRN_TRY(firn_merge_stream_cut(stream, output_range, output, NULL));
-out:
-    return rc;
+    return firn_merge_stream_cut(stream, output_range, output, NULL);
 }
 
 /* The runs that are no inputs: they may hold anything. */

@@ -396,17 +396,15 @@ static int
 builder_add_from(struct firn_run_builder *builder, const struct firn_run_batch *batch,
                  firn_error *err)
 {
-    int rc = FIRN_OK;
     CHECK(batch->cursor->kind == &twin_kind);
     for (uint64_t i = 0; i < batch->count; i++) {
         CHECK(batch->cursor->is_valid);
-        FIRN_TRY(builder_add(builder, &batch->cursor->entry, err));
-        FIRN_TRY(cursor_next(batch->cursor, err));
+        FIRN_TRY_RETURN(builder_add(builder, &batch->cursor->entry, err));
+        FIRN_TRY_RETURN(cursor_next(batch->cursor, err));
     }
     twin_batched += batch->count;
     twin_batch_count++;
-out:
-    return rc;
+    return FIRN_OK;
 }
 
 static int

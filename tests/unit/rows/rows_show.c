@@ -98,20 +98,18 @@ check_row(struct checking *checking, const struct firn_db_cursor *cursor, firn_e
 {
     struct firn_cell cells[64];
     firn_slice primary = firn_db_cursor_key(cursor);
-    int rc;
     assert_true(checking->schema->column_count <= 64);
-    FIRN_TRY(firn_schema_row_read(checking->schema, primary, firn_db_cursor_value(cursor), NULL,
-                                  &checking->memory, cells, err));
+    FIRN_TRY_RETURN(firn_schema_row_read(checking->schema, primary, firn_db_cursor_value(cursor),
+                                         NULL, &checking->memory, cells, err));
     firn_buf_clear(&checking->key);
     firn_buf_clear(&checking->value);
-    FIRN_TRY(firn_schema_index_entry(checking->schema, checking->index, cells, primary,
-                                     &checking->key, &checking->value, err));
-    rc = firn_db_get_at(checking->entries, checking->view, firn_buf_slice(&checking->key),
-                        &checking->found, err);
+    FIRN_TRY_RETURN(firn_schema_index_entry(checking->schema, checking->index, cells, primary,
+                                            &checking->key, &checking->value, err));
+    int rc = firn_db_get_at(checking->entries, checking->view, firn_buf_slice(&checking->key),
+                            &checking->found, err);
     assert_int_not_equal(rc, FIRN_NOT_FOUND);
     assert_true(rc != FIRN_OK || firn_slice_equal(firn_buf_slice(&checking->found),
                                                   firn_buf_slice(&checking->value)));
-out:
     return rc;
 }
 

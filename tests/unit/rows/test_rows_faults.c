@@ -127,16 +127,13 @@ change_some(void *ctx, struct firn_db_txn *txn, firn_error *err)
     const firn_value fresh[] = {firn_i64(10), firn_text("ada")};
     struct firn_rows_put put = {
         .mode = FIRN_ROWS_UPDATE, .columns = id_and_name, .values = renamed, .count = 2};
-    int rc;
-    FIRN_TRY(firn_rows_write_put(ctx, txn, &put, FIRN_DURABILITY_DEFAULT, NULL, err));
+    FIRN_TRY_RETURN(firn_rows_write_put(ctx, txn, &put, FIRN_DURABILITY_DEFAULT, NULL, err));
     put.values = taken;
-    FIRN_TRY(firn_rows_write_put(ctx, txn, &put, FIRN_DURABILITY_DEFAULT, NULL, err));
-    FIRN_TRY(firn_rows_write_delete(ctx, txn, &gone, 1, FIRN_DURABILITY_DEFAULT, err));
+    FIRN_TRY_RETURN(firn_rows_write_put(ctx, txn, &put, FIRN_DURABILITY_DEFAULT, NULL, err));
+    FIRN_TRY_RETURN(firn_rows_write_delete(ctx, txn, &gone, 1, FIRN_DURABILITY_DEFAULT, err));
     put.mode = FIRN_ROWS_UPSERT;
     put.values = fresh;
-    FIRN_TRY(firn_rows_write_put(ctx, txn, &put, FIRN_DURABILITY_DEFAULT, NULL, err));
-out:
-    return rc;
+    return firn_rows_write_put(ctx, txn, &put, FIRN_DURABILITY_DEFAULT, NULL, err);
 }
 
 static int

@@ -79,14 +79,13 @@ static int
 write_and_take_back(struct firn_db_txn *txn, const struct place *place, firn_error *err)
 {
     uint64_t savepoint;
-    int rc;
-    FIRN_TRY(firn_db_txn_savepoint(txn, &savepoint, err));
-    FIRN_TRY(firn_db_txn_put(txn, place->a, firn_str("junk"), firn_str("1"), err));
-    FIRN_TRY(firn_db_txn_put_ttl(txn, place->a, firn_str("junk"), firn_str("1"), 1000, err));
-    FIRN_TRY(
+    FIRN_TRY_RETURN(firn_db_txn_savepoint(txn, &savepoint, err));
+    FIRN_TRY_RETURN(firn_db_txn_put(txn, place->a, firn_str("junk"), firn_str("1"), err));
+    FIRN_TRY_RETURN(firn_db_txn_put_ttl(txn, place->a, firn_str("junk"), firn_str("1"), 1000, err));
+    FIRN_TRY_RETURN(
         firn_db_txn_merge(txn, place->b, firn_str("k00"), FIRN_MERGE_APPEND, firn_str("x"), err));
-    FIRN_TRY(firn_db_txn_delete_range(txn, place->b, firn_str("k"), firn_str("l"), err));
-    rc = firn_db_txn_rollback_to(txn, savepoint, err);
+    FIRN_TRY_RETURN(firn_db_txn_delete_range(txn, place->b, firn_str("k"), firn_str("l"), err));
+    int rc = firn_db_txn_rollback_to(txn, savepoint, err);
     if (rc != FIRN_OK) {
         /* Nothing was taken back: the range delete still hides everything. */
         struct firn_buf out = {0};
@@ -94,7 +93,6 @@ write_and_take_back(struct firn_db_txn *txn, const struct place *place, firn_err
                          FIRN_NOT_FOUND);
         firn_buf_deinit(&out);
     }
-out:
     return rc;
 }
 

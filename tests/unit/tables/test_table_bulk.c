@@ -22,11 +22,9 @@ static int
 try_make_table(struct firn_db *db, const char *text, struct firn_table **out, firn_error *err)
 {
     firn_table_def *def;
-    int rc;
-    FIRN_TRY(firn_table_def_parse(text, &def, err));
-    rc = firn_rows_create(db, "t", def, out, err);
+    FIRN_TRY_RETURN(firn_table_def_parse(text, &def, err));
+    int rc = firn_rows_create(db, "t", def, out, err);
     firn_release(def);
-out:
     return rc;
 }
 

@@ -120,11 +120,9 @@ try_make_table(struct firn_db *in, const char *name, const char *text, struct fi
                firn_error *err)
 {
     firn_table_def *def;
-    int rc;
-    FIRN_TRY(firn_table_def_parse(text, &def, err));
-    rc = firn_rows_create(in, name, def, out, err);
+    FIRN_TRY_RETURN(firn_table_def_parse(text, &def, err));
+    int rc = firn_rows_create(in, name, def, out, err);
     firn_release(def);
-out:
     return rc;
 }
 
