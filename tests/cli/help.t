@@ -203,6 +203,18 @@ The same words whichever way they are asked for, in at most 80 columns; each com
   $ firn help | awk 'length > 80'
   paths are given. Paths are relative to the current directory; in JSON and patches
 
+What prints JSON has its row in docs/json.md.
+
+  $ firn help | sed -n '/^Everyday/,/^Options/s/^  \([a-z]*\) .*/\1/p' >names
+  $ for group in workspaces hook db chkp alxs import export; do
+  >     firn help $group | sed -n "/^Commands:/,/^$/s/^  \(table [a-z]*\|[a-z]*\) .*/$group \1/p"
+  > done >>names
+  $ grep -c -x -e status -e version -e 'db table show' -e 'import git' names
+  4
+  $ while read -r command; do
+  >     ! firn help $command | grep -q -e --json || grep -q "^|[^|]*\`$command[\` ]" "$SOURCE/docs/json.md" || echo "$command has no row"
+  > done <names
+
   $ firn help undo
   usage: firn undo [options]
   

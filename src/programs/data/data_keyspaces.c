@@ -313,8 +313,8 @@ const struct firn_command firn_data_keyspaces_delrange = {
         },
     .help = "Writes only a few bytes, however many keys the range contains. The deletion is\n"
             "on disk when the command returns. Without --from the range begins at the first\n"
-            "key, without --to it ends after the last. Files of a damaged store that have only\n"
-            "keys of the range are no longer read, and firn db compact removes them.",
+            "key, without --to it ends after the last. Files of a damaged store that have\n"
+            "only keys of the range are no longer read, and firn db compact removes them.",
     .examples =
         (const struct firn_command_example[]){
             {"firn db delrange app.firn users --prefix tmp.",

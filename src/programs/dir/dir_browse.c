@@ -96,5 +96,6 @@ const struct firn_command firn_dir_browse = {
             "firn log shows the same as text.",
     .examples = examples,
     .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_LOCK,
+    .refuses_json = "; firn log --json prints the history",
     .run = run,
 };

@@ -354,6 +354,15 @@ numbers_are_what_merges_make_them(void **state)
     OK(firn_merge(keyspace, firn_str("n"), FIRN_MERGE_ADD, firn_bytes(bytes, 8), NULL, &err));
     firn_number(7, bytes);
     OK(firn_merge(keyspace, firn_str("n"), FIRN_MERGE_MAX, firn_bytes(bytes, 8), NULL, &err));
+    /* What can be merged has a name. */
+    for (int i = 0; i < 256; i++) {
+        firn_merge_operator operation = (firn_merge_operator)i;
+        int code =
+            firn_merge(keyspace, firn_str("named"), operation, firn_bytes(bytes, 8), NULL, &err);
+        assert_true(code == FIRN_OK || code == FIRN_INVALID);
+        assert_int_equal(code == FIRN_OK,
+                         strcmp(firn_merge_operator_name(operation), "unknown") != 0);
+    }
     OK(firn_batch_create(&batch, &err));
     OK(firn_batch_merge(batch, keyspace, firn_str("n"), FIRN_MERGE_ADD, firn_bytes(bytes, 8),
                         &err));
