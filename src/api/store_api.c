@@ -414,8 +414,8 @@ firn_keyspace_list(firn_store *store, int (*visit)(void *ctx, const char *name),
     api_check_begin_visits(err);
     int rc = firn_db_view_open(store, &view, err);
     if (rc == FIRN_OK) {
-        rc = firn_db_view_keyspace_list_of(view, FIRN_KEYSPACE_ENTRY_KEYS, visit_public, &listing,
-                                           err);
+        rc = firn_db_keyspace_list_of_in(view, FIRN_KEYSPACE_ENTRY_KEYS, visit_public, &listing,
+                                         err);
         firn_db_view_close(view);
     }
     return api_check_end_visits(rc, err);
@@ -457,8 +457,8 @@ firn_snapshot_keyspace_list(firn_snapshot *snapshot, int (*visit)(void *ctx, con
     API_OPEN(snapshot, SNAPSHOT, err);
     struct listing listing = {visit, ctx};
     api_check_begin_visits(err);
-    int rc = firn_db_view_keyspace_list_of(snapshot, FIRN_KEYSPACE_ENTRY_KEYS, visit_public,
-                                           &listing, err);
+    int rc = firn_db_keyspace_list_of_in(snapshot, FIRN_KEYSPACE_ENTRY_KEYS, visit_public, &listing,
+                                         err);
     return api_check_end_visits(rc, err);
 }
 
@@ -472,7 +472,7 @@ firn_snapshot_keyspace_open(firn_snapshot *snapshot, const char *name, firn_keys
     API_REQUIRE(snapshot != NULL && name != NULL, err, "snapshot and name must not be NULL");
     API_OPEN(snapshot, SNAPSHOT, err);
     int rc = api_store_is_own_name(name) ? api_store_refuse_own_name(err)
-                                         : firn_db_view_keyspace_open(snapshot, name, out, err);
+                                         : firn_db_keyspace_open_in(snapshot, name, out, err);
     rc = rc == FIRN_OK ? refuse_table(out, err) : rc;
     return firn_api_handle_opened_if(rc, *out, FIRN_API_HANDLE_KEYSPACE,
                                      rc == FIRN_OK ? firn_db_keyspace_db(*out) : NULL);

@@ -86,7 +86,7 @@ firn_table_list(firn_store *store, int (*visit)(void *ctx, const char *name), vo
     api_check_begin_visits(err);
     int rc = firn_db_view_open(store, &view, err);
     if (rc == FIRN_OK) {
-        rc = firn_db_view_keyspace_list_of(view, FIRN_KEYSPACE_ENTRY_TABLE, visit, ctx, err);
+        rc = firn_db_keyspace_list_of_in(view, FIRN_KEYSPACE_ENTRY_TABLE, visit, ctx, err);
         firn_db_view_close(view);
     }
     return api_check_end_visits(rc, err);
@@ -100,7 +100,7 @@ firn_snapshot_table_list(firn_snapshot *snapshot, int (*visit)(void *ctx, const 
     API_REQUIRE(snapshot != NULL && visit != NULL, err, "snapshot and visit must not be NULL");
     API_OPEN(snapshot, SNAPSHOT, err);
     api_check_begin_visits(err);
-    int rc = firn_db_view_keyspace_list_of(snapshot, FIRN_KEYSPACE_ENTRY_TABLE, visit, ctx, err);
+    int rc = firn_db_keyspace_list_of_in(snapshot, FIRN_KEYSPACE_ENTRY_TABLE, visit, ctx, err);
     return api_check_end_visits(rc, err);
 }
 

@@ -298,8 +298,8 @@ look(struct firn_copy_capture *capture, bool may_lack_manifest, bool *out_lacks_
     DCHECK(capture->lock != NULL); /* (I2), (I3) */
     const struct firn_log_options options = firn_db_log_options(true);
     struct reading reading = {.dir = capture->dir};
-    int rc = firn_lsm_capture(capture->dir, firn_db_kinds, &capture->manifest, &reading.version,
-                              &reading.named, capture->missing, err);
+    int rc = firn_lsm_capture(capture->dir, firn_db_image_kinds, &capture->manifest,
+                              &reading.version, &reading.named, capture->missing, err);
     if (rc == FIRN_NOT_FOUND && may_lack_manifest) {
         rc = FIRN_OK;
     } else if (rc == FIRN_NOT_FOUND) {

@@ -128,8 +128,8 @@ is_flushed(struct firn_db *db)
     const struct firn_db_image *image = firn_db_image(db);
     bool is_flushed = true;
     firn_os_mutex_lock(&db->state_mutex);
-    for (size_t i = 0; i < firn_db_image_tree_count(image); i++) {
-        is_flushed = is_flushed && firn_db_image_tree(image, i)->first_segment == 0;
+    for (size_t i = 0; i < firn_db_trees_count(image); i++) {
+        is_flushed = is_flushed && firn_db_trees_at(image, i)->first_segment == 0;
     }
     firn_os_mutex_unlock(&db->state_mutex);
     return is_flushed;

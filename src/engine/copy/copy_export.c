@@ -453,8 +453,8 @@ copy_keyspace(const struct copy *copy, const char *name, firn_error *err)
     struct firn_keyspace_entry entry;
     struct firn_db_keyspace *from;
     int rc;
-    FIRN_TRY(firn_db_view_keyspace_open(copy->from, name, &from, err));
-    FIRN_TRY(firn_db_view_keyspace_entry(copy->from, name, &bytes, &entry, err));
+    FIRN_TRY(firn_db_keyspace_open_in(copy->from, name, &from, err));
+    FIRN_TRY(firn_db_keyspace_entry_in(copy->from, name, &bytes, &entry, err));
     FIRN_TRY(firn_db_keyspace_create_as(copy->to, name, &entry, &one.to, err));
     FIRN_TRY(firn_db_cursor_open(from, &options, &one.cursor, err));
     FIRN_TRY(open_versions(&one, from, err));
@@ -475,8 +475,7 @@ static int
 visit_name(void *ctx, const char *name)
 {
     const struct copy *copy = ctx;
-    return firn_db_keyspace_is_system(firn_str(name)) ? FIRN_OK
-                                                      : copy_keyspace(copy, name, copy->err);
+    return firn_db_is_system_name(firn_str(name)) ? FIRN_OK : copy_keyspace(copy, name, copy->err);
 }
 
 /* Copies all keyspaces of the view, except firn's own, to a store without keyspaces, in bounded memory.
@@ -487,7 +486,7 @@ copy_view(struct firn_db_view *view, struct firn_db *to, struct firn_storefile_p
 {
     struct copy copy = {.from = view, .to = to, .progress = progress, .err = err};
     int rc = firn_storefile_progress_begin(progress, "read", 0, 0, err);
-    return rc == FIRN_OK ? firn_db_view_keyspace_list(view, visit_name, &copy, err) : rc;
+    return rc == FIRN_OK ? firn_db_keyspace_list_in(view, visit_name, &copy, err) : rc;
 }
 
 /* ==== one checkpoint as a store of its own in a single file ==== */

@@ -325,7 +325,7 @@ count_keyspace(struct counting *counting, const char *name, firn_error *err)
     struct firn_db_keyspace *keyspace;
     struct firn_db_cursor *cursor = NULL;
     int rc;
-    FIRN_TRY(firn_db_view_keyspace_open(counting->view, name, &keyspace, err));
+    FIRN_TRY(firn_db_keyspace_open_in(counting->view, name, &keyspace, err));
     FIRN_TRY(firn_db_cursor_open(keyspace, &options, &cursor, err));
     FIRN_TRY(firn_db_cursor_first(cursor, err));
     while (firn_db_cursor_valid(cursor)) {
@@ -362,7 +362,7 @@ count_entries(struct check *check, firn_store_check_result *report, struct damag
     FIRN_TRY(
         firn_storefile_progress_begin_steps(check->progress, "count", 0, 0, &counting.step, err));
     FIRN_TRY(firn_db_view_open(check->db, &counting.view, err));
-    FIRN_TRY(firn_db_view_keyspace_list(counting.view, visit_name, &counting, err));
+    FIRN_TRY(firn_db_keyspace_list_in(counting.view, visit_name, &counting, err));
 out:
     firn_db_view_close(counting.view);
     return rc;

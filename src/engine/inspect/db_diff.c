@@ -43,7 +43,7 @@ static int
 keep_name(void *ctx, const char *name)
 {
     struct firn_buf *names = ctx;
-    bool is_own = firn_db_keyspace_is_system(firn_str(name)) ||
+    bool is_own = firn_db_is_system_name(firn_str(name)) ||
                   strncmp(name, FIRN_DB_TABLE_PREFIX, sizeof FIRN_DB_TABLE_PREFIX - 1) == 0;
     return is_own ? FIRN_OK : firn_buf_append(names, name, strlen(name) + 1);
 }
@@ -51,7 +51,7 @@ keep_name(void *ctx, const char *name)
 static int
 read_names(struct side *side, firn_error *err)
 {
-    int rc = firn_db_view_keyspace_list(side->view, keep_name, &side->names, err);
+    int rc = firn_db_keyspace_list_in(side->view, keep_name, &side->names, err);
     return rc == FIRN_NO_MEMORY ? firn_error_no_memory(err, "a comparison") : rc;
 }
 
@@ -116,7 +116,7 @@ find_keyspace(const struct side *side, const char *name, struct firn_db_diff_sid
 {
     DCHECK(side->view != NULL);
     *out = (struct firn_db_diff_side){.view = side->view};
-    int rc = firn_db_view_keyspace_open(side->view, name, &out->keyspace, err);
+    int rc = firn_db_keyspace_open_in(side->view, name, &out->keyspace, err);
     return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
 }
 
@@ -207,7 +207,7 @@ int
 firn_db_diff(struct firn_db *db, const char *before, const char *after,
              const struct firn_db_diff_visitor *visitor, firn_error *err)
 {
-    struct comparison comparison = {.time_ms = firn_db_get_time_ms(db), .visitor = visitor};
+    struct comparison comparison = {.time_ms = firn_db_time_ms(db), .visitor = visitor};
     int rc;
     DCHECK(visitor->visit != NULL);
     FIRN_TRY(open_side(db, before, &comparison.before, err));
@@ -235,7 +235,7 @@ firn_db_diff_walk_open(struct firn_db *db, const struct firn_db_diff_side *befor
                        struct firn_storefile_progress *progress, struct firn_db_diff_walk **out,
                        firn_error *err)
 {
-    uint64_t time_ms = firn_db_get_time_ms(db);
+    uint64_t time_ms = firn_db_time_ms(db);
     struct firn_db_diff_walk *walk = firn_alloc_zeroed(sizeof *walk);
     struct firn_lsm_diff_side sides[2];
     int rc;

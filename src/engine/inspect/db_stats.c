@@ -109,8 +109,8 @@ static void
 gather_keyspaces(struct firn_db *db, const struct firn_db_image *image, firn_store_statistics *out)
 {
     firn_os_mutex_lock(&db->state_mutex);
-    for (size_t i = 0; i < firn_db_image_tree_count(image); i++) {
-        const struct firn_db_tree *tree = firn_db_image_tree(image, i);
+    for (size_t i = 0; i < firn_db_trees_count(image); i++) {
+        const struct firn_db_tree *tree = firn_db_trees_at(image, i);
         bool is_there = tree->id != FIRN_DB_KEYSPACE_LIST && tree->id < image->next_id &&
                         !atomic_load_explicit(&tree->is_out, memory_order_relaxed);
         out->keyspaces += is_there ? 1 : 0;

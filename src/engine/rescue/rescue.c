@@ -401,7 +401,7 @@ make_lsm(struct rescuing *rescuing, firn_error *err)
     struct firn_lsm *lsm;
     FIRN_TRY_RETURN(
         firn_block_cache_create(firn_os_dir_os(rescuing->to), CACHE_BYTES, &cache, err));
-    const struct firn_lsm_options options = {.kinds = firn_db_kinds, .cache = cache};
+    const struct firn_lsm_options options = {.kinds = firn_db_image_kinds, .cache = cache};
     int rc = firn_lsm_open(rescuing->to, &options, true, &lsm, err);
     rc = rc == FIRN_OK ? firn_lsm_close(lsm, err) : rc;
     firn_block_cache_destroy(cache);
@@ -417,7 +417,7 @@ gather_lsm(struct rescuing *rescuing, bool is_newest, struct firn_mend_gather_re
     FIRN_TRY_RETURN(
         firn_block_cache_create(firn_os_dir_os(rescuing->to), CACHE_BYTES, &cache, err));
     const struct firn_lsm_options lsm = {
-        .kinds = firn_db_kinds, .cache = cache, .is_read_only = true};
+        .kinds = firn_db_image_kinds, .cache = cache, .is_read_only = true};
     const struct firn_mend_gather_options options = {.lsm = lsm,
                                                      .is_newest = is_newest,
                                                      .log_sequence = rescuing->look.log_sequence,
@@ -533,8 +533,8 @@ walk_trees(struct firn_db *db, firn_error *err)
 {
     const struct firn_db_image *image = firn_db_image(db);
     int rc = FIRN_OK;
-    for (size_t i = 0; i < firn_db_image_tree_count(image) && rc == FIRN_OK; i++) {
-        rc = walk_tree(firn_db_image_tree(image, i)->lsm_tree, err);
+    for (size_t i = 0; i < firn_db_trees_count(image) && rc == FIRN_OK; i++) {
+        rc = walk_tree(firn_db_trees_at(image, i)->lsm_tree, err);
     }
     return rc;
 }

@@ -136,11 +136,11 @@ kind_of(const char *name)
 {
     const char *end = strrchr(name, '.');
     size_t i = 0;
-    while (end != NULL && firn_db_kinds[i] != NULL &&
-           strcmp(end + 1, firn_db_kinds[i]->name) != 0) {
+    while (end != NULL && firn_db_image_kinds[i] != NULL &&
+           strcmp(end + 1, firn_db_image_kinds[i]->name) != 0) {
         i++;
     }
-    return end != NULL ? firn_db_kinds[i] : NULL;
+    return end != NULL ? firn_db_image_kinds[i] : NULL;
 }
 
 static int

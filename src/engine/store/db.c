@@ -29,13 +29,8 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "column/column.h"
 #include "hosted/os_ram.h"
-#include "row/row.h"
 #include "storefile/archive.h"
-
-static const struct firn_run_kind *const known_kinds[] = {&firn_row_kind, &firn_column_kind, NULL};
-const struct firn_run_kind *const *firn_db_kinds = known_kinds;
 
 /* ==== moving a read-only handle to the newest state ====
  *

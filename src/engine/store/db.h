@@ -191,16 +191,16 @@ FIRN_MUST_CHECK int firn_db_view_open(struct firn_db *db, struct firn_db_view **
 FIRN_MUST_CHECK int firn_db_view_open_copy(const struct firn_db_view *from,
                                            struct firn_db_view **out, firn_error *err);
 void firn_db_view_close(struct firn_db_view *view);
-FIRN_MUST_CHECK int firn_db_view_keyspace_list(struct firn_db_view *view,
-                                               int (*visit)(void *ctx, const char *name), void *ctx,
-                                               firn_error *err);
+FIRN_MUST_CHECK int firn_db_keyspace_list_in(struct firn_db_view *view,
+                                             int (*visit)(void *ctx, const char *name), void *ctx,
+                                             firn_error *err);
 /* Lists only keyspaces of one type. */
-FIRN_MUST_CHECK int firn_db_view_keyspace_list_of(struct firn_db_view *view,
-                                                  enum firn_keyspace_entry_type type,
-                                                  int (*visit)(void *ctx, const char *name),
-                                                  void *ctx, firn_error *err);
-FIRN_MUST_CHECK int firn_db_view_keyspace_open(struct firn_db_view *view, const char *name,
-                                               struct firn_db_keyspace **out, firn_error *err);
+FIRN_MUST_CHECK int firn_db_keyspace_list_of_in(struct firn_db_view *view,
+                                                enum firn_keyspace_entry_type type,
+                                                int (*visit)(void *ctx, const char *name),
+                                                void *ctx, firn_error *err);
+FIRN_MUST_CHECK int firn_db_keyspace_open_in(struct firn_db_view *view, const char *name,
+                                             struct firn_db_keyspace **out, firn_error *err);
 
 /* Replaces the contents of out; FIRN_NOT_FOUND. view may be NULL: now. Any thread. */
 FIRN_MUST_CHECK int firn_db_get(struct firn_db_keyspace *keyspace, firn_slice key,

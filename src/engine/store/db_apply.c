@@ -258,3 +258,16 @@ firn_db_apply(const struct firn_db_apply *commit, firn_error *err)
     ranges_end(commit->ranges);
     return rc;
 }
+
+void
+firn_db_apply_end(struct firn_db_tree *tree, struct firn_db_name_end *end, uint64_t sequence)
+{
+    DCHECK(end->sequence == 0 && sequence > 0);
+    _Atomic(struct firn_db_name_end *) *link = &tree->ends;
+    struct firn_db_name_end *next;
+    end->sequence = sequence;
+    while ((next = atomic_load_explicit(link, memory_order_relaxed)) != NULL) {
+        link = &next->newer;
+    }
+    atomic_store_explicit(link, end, memory_order_release);
+}

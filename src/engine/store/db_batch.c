@@ -572,7 +572,7 @@ uint64_t
 firn_db_batch_end_ms(struct firn_db *db, uint64_t ttl_ms)
 {
     uint64_t expires_ms;
-    return firn_add_u64(firn_db_get_time_ms(db), ttl_ms, &expires_ms) ? expires_ms : UINT64_MAX;
+    return firn_add_u64(firn_db_time_ms(db), ttl_ms, &expires_ms) ? expires_ms : UINT64_MAX;
 }
 
 int

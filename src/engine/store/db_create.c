@@ -76,7 +76,7 @@ static int
 note_run(void *ctx, const struct firn_os_dirent *entry)
 {
     struct leftover_runs *found = ctx;
-    if (firn_lsm_is_run_name(entry->name, firn_db_kinds)) {
+    if (firn_lsm_is_run_name(entry->name, firn_db_image_kinds)) {
         found->runs++;
     } else {
         found->others++;
@@ -204,7 +204,7 @@ static int
 find_file(void *ctx, const struct firn_os_dirent *entry)
 {
     struct leftover *leftover = ctx;
-    if (leftover->is_of_runs && !firn_lsm_is_run_name(entry->name, firn_db_kinds)) {
+    if (leftover->is_of_runs && !firn_lsm_is_run_name(entry->name, firn_db_image_kinds)) {
         leftover->has_other = true;
         return FIRN_OK;
     }
@@ -229,7 +229,7 @@ remove_dir(struct firn_os_dir *parent, const char *name, bool *out_has_other, fi
         is_empty = leftover.name[0] == '\0';
         *out_has_other = leftover.has_other;
         if (!is_empty) {
-            CHECK(!leftover.is_of_runs || firn_lsm_is_run_name(leftover.name, firn_db_kinds));
+            CHECK(!leftover.is_of_runs || firn_lsm_is_run_name(leftover.name, firn_db_image_kinds));
             rc = firn_os_remove_file(dir, leftover.name, err);
         }
     }

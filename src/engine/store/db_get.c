@@ -119,12 +119,6 @@ firn_db_get_many(struct firn_db_keyspace *keyspace, const struct firn_db_get_man
 
 /* ==== reading one key ==== */
 
-uint64_t
-firn_db_get_time_ms(struct firn_db *db)
-{
-    return (uint64_t)(firn_os_now_ns(db->os) / 1000000);
-}
-
 /* Reads with a registered view. */
 static int
 get_registered(struct firn_db *db, struct firn_db_tree *tree, bool is_outside,
@@ -180,7 +174,7 @@ firn_db_get_tree(const struct firn_db_keyspace *keyspace, const struct firn_db_i
     struct firn_db_tree *tree = keyspace->tree;
     *out = NULL;
     if (tree == NULL) {
-        tree = firn_db_image_find(image, keyspace->id);
+        tree = firn_db_trees_find(image, keyspace->id);
     }
     if (tree == NULL) {
         /* The image is older than the keyspace, or newer than its end. */

@@ -377,6 +377,20 @@ firn_db_image(struct firn_db *db)
     return atomic_load_explicit(&db->image, memory_order_seq_cst);
 }
 
+/* The time by which entries expire: milliseconds since 1970. */
+static inline uint64_t
+firn_db_time_ms(const struct firn_db *db)
+{
+    return (uint64_t)(firn_os_now_ns(db->os) / 1000000);
+}
+
+/* Whether the name is that of a keyspace of firn's own, outside of views. */
+static inline bool
+firn_db_is_system_name(firn_slice name)
+{
+    return firn_slice_has_prefix(name, firn_str(FIRN_DB_SYSTEM_PREFIX));
+}
+
 static inline void
 firn_db_count(_Atomic uint64_t *counter, uint64_t by)
 {
@@ -420,7 +434,7 @@ firn_db_batch_value(const struct firn_db_batch *batch, const struct firn_db_op *
 
 /* The kinds of runs that stores have, as in struct firn_lsm_options. Tests set another list before they
  * open a store, and restore this one afterwards. */
-extern const struct firn_run_kind *const *firn_db_kinds;
+extern const struct firn_run_kind *const *firn_db_image_kinds;
 
 /* ---- db_create.c ---- */
 
@@ -484,10 +498,10 @@ bool firn_db_log_lacks_load(uint64_t known, uint64_t sequence);
 int firn_db_log_error(firn_error *err, int code, struct firn_os_dir *dir,
                       struct firn_log_position position, const char *what);
 
-/* ---- db_image.c ---- */
+/* ---- db_trees.c ---- */
 
-size_t firn_db_image_tree_count(const struct firn_db_image *image);
-struct firn_db_tree *firn_db_image_tree(const struct firn_db_image *image, size_t i);
+size_t firn_db_trees_count(const struct firn_db_image *image);
+struct firn_db_tree *firn_db_trees_at(const struct firn_db_image *image, size_t i);
 
 /* ---- db_apply.c ---- */
 
@@ -498,8 +512,6 @@ const struct firn_range_set *firn_db_apply_ranges_of(const struct firn_db_ranges
 
 /* ---- db_get.c ---- */
 
-/* Milliseconds since 1970. */
-uint64_t firn_db_get_time_ms(struct firn_db *db);
 /* The tree of a keyspace in an image, for reading by a view. *out is NULL if the image is older than
  * the keyspace; FIRN_MISUSE if the keyspace was dropped in the view. */
 FIRN_MUST_CHECK int firn_db_get_tree(const struct firn_db_keyspace *keyspace,
@@ -515,9 +527,9 @@ int firn_db_get_refuse_dropped(const struct firn_db_keyspace *keyspace, firn_err
 
 /* The entry of a name in the list of keyspaces, as the view sees it; replaces the contents of *bytes, into
  * which *out points. FIRN_NOT_FOUND. */
-FIRN_MUST_CHECK int firn_db_view_keyspace_entry(struct firn_db_view *view, const char *name,
-                                                struct firn_buf *bytes,
-                                                struct firn_keyspace_entry *out, firn_error *err);
+FIRN_MUST_CHECK int firn_db_keyspace_entry_in(struct firn_db_view *view, const char *name,
+                                              struct firn_buf *bytes,
+                                              struct firn_keyspace_entry *out, firn_error *err);
 /* Opens a view of what is published now. node is the caller's memory, zeroed except for the fields that
  * the caller sets. */
 void firn_db_view_register(struct firn_db *db, struct firn_db_view_node *node,
@@ -530,7 +542,6 @@ void firn_db_view_unregister(struct firn_db *db, struct firn_db_view_node *node)
 
 /* ---- db_keyspace.c ---- */
 
-bool firn_db_keyspace_is_system(firn_slice name);
 /* The name of a keyspace for which there is a handle; lives as long as the store. */
 const char *firn_db_keyspace_name_of(struct firn_db *db, uint32_t id);
 

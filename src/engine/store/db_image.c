@@ -26,35 +26,15 @@
 #include "base/search.h"
 #include "base/slice.h"
 #include "base/sort.h"
+#include "column/column.h"
 #include "history/history_format.h"
+#include "row/row.h"
 #include "schema/schema.h"
 
+static const struct firn_run_kind *const known_kinds[] = {&firn_row_kind, &firn_column_kind, NULL};
+const struct firn_run_kind *const *firn_db_image_kinds = known_kinds;
+
 enum { ENDS_CHUNK_SIZE = 1024 };
-
-size_t
-firn_db_image_tree_count(const struct firn_db_image *image)
-{
-    return image->trees.size / sizeof(struct firn_db_tree *);
-}
-
-struct firn_db_tree *
-firn_db_image_tree(const struct firn_db_image *image, size_t i)
-{
-    DCHECK(i < firn_db_image_tree_count(image));
-    return ((struct firn_db_tree **)(void *)image->trees.data)[i];
-}
-
-struct firn_db_tree *
-firn_db_image_find(const struct firn_db_image *image, uint64_t id)
-{
-    DCHECK(image->is_listed); /* (I1) */
-    size_t low = 0;
-    size_t high = firn_db_image_tree_count(image);
-    FIRN_SEARCH_FIRST(low, high, middle, firn_db_image_tree(image, middle)->id < id);
-    struct firn_db_tree *tree =
-        low < firn_db_image_tree_count(image) ? firn_db_image_tree(image, low) : NULL;
-    return tree != NULL && tree->id == id ? tree : NULL;
-}
 
 /* ---- adding trees ---- */
 
@@ -62,13 +42,13 @@ firn_db_image_find(const struct firn_db_image *image, uint64_t id)
 bool
 firn_db_image_is_own(firn_slice name)
 {
-    return firn_db_keyspace_is_system(name) || firn_slice_equal(name, firn_str(FIRN_DB_SCHEMAS));
+    return firn_db_is_system_name(name) || firn_slice_equal(name, firn_str(FIRN_DB_SCHEMAS));
 }
 
 static void
 set_own(struct firn_db_image *image, struct firn_db_tree *tree, firn_slice name)
 {
-    tree->is_system = firn_db_keyspace_is_system(name);
+    tree->is_system = firn_db_is_system_name(name);
     tree->has_schemas = firn_slice_equal(name, firn_str(FIRN_DB_SCHEMAS));
     tree->is_own = tree->id == FIRN_DB_KEYSPACE_LIST || firn_db_image_is_own(name);
     firn_lsm_tree_separate_values(tree->lsm_tree, !tree->is_own);
@@ -78,8 +58,8 @@ set_own(struct firn_db_image *image, struct firn_db_tree *tree, firn_slice name)
 static bool
 comes_last(const struct firn_db_image *image, uint32_t id)
 {
-    size_t count = firn_db_image_tree_count(image);
-    return count == 0 || firn_db_image_tree(image, count - 1)->id < id;
+    size_t count = firn_db_trees_count(image);
+    return count == 0 || firn_db_trees_at(image, count - 1)->id < id;
 }
 
 /* The kind of runs for an entry of the list; NULL: that of its existing runs, or else the first one. */
@@ -92,7 +72,7 @@ kind_of(const struct firn_db_image *image, const struct firn_keyspace_entry *ent
         return FIRN_OK;
     }
     DCHECK(entry->type == FIRN_KEYSPACE_ENTRY_TABLE);
-    *out = firn_run_kind_find(firn_db_kinds, FIRN_BLOCK_FILE_COLUMN);
+    *out = firn_run_kind_find(firn_db_image_kinds, FIRN_BLOCK_FILE_COLUMN);
     return *out != NULL ? FIRN_OK
                         : firn_error_set(err, FIRN_NEWER,
                                          "'%s': keyspace %" PRIu64
@@ -107,8 +87,8 @@ use_again(struct firn_db_image *image, struct firn_db_tree *tree, firn_slice nam
 {
     const struct firn_run_kind *kind;
     FIRN_TRY_RETURN(kind_of(image, entry, &kind, err));
-    FIRN_TRY_RETURN(firn_lsm_tree_open(image->lsm, tree->id, kind != NULL ? kind : firn_db_kinds[0],
-                                       &tree->lsm_tree, err));
+    FIRN_TRY_RETURN(firn_lsm_tree_open(
+        image->lsm, tree->id, kind != NULL ? kind : firn_db_image_kinds[0], &tree->lsm_tree, err));
     tree->type = entry->type;
     tree->schema = entry->schema;
     atomic_fetch_sub_explicit(&image->given_count, !tree->is_own, memory_order_relaxed);
@@ -142,15 +122,6 @@ hold_memory(struct firn_db_image *image)
         firn_block_cache_hold(image->db->cache, BYTES)) {
         image->held_bytes += BYTES;
     }
-}
-
-void
-firn_db_image_note_removed(struct firn_db_image *image, struct firn_db_tree *tree)
-{
-    DCHECK(!tree->is_removed && tree->id != FIRN_DB_KEYSPACE_LIST);
-    tree->is_removed = true;
-    atomic_fetch_sub_explicit(&image->tree_count, 1, memory_order_relaxed);
-    atomic_fetch_sub_explicit(&image->given_count, !tree->is_own, memory_order_relaxed);
 }
 
 static int
@@ -196,7 +167,7 @@ firn_db_image_add(struct firn_db_image *image, firn_slice name,
                   firn_error *err)
 {
     DCHECK(entry->id == image->next_id);
-    *out = firn_db_image_find(image, image->next_id);
+    *out = firn_db_trees_find(image, image->next_id);
     if (*out != NULL) {
         return use_again(image, *out, name, entry, err);
     }
@@ -222,7 +193,7 @@ int
 firn_db_image_name(struct firn_db_image *image, const struct firn_keyspace_entry *put,
                    const struct firn_entry *entry, struct firn_db_tree **out, firn_error *err)
 {
-    *out = image->is_listed ? firn_db_image_find(image, put->id) : NULL;
+    *out = image->is_listed ? firn_db_trees_find(image, put->id) : NULL;
     if (*out == NULL) {
         return add(image, put, entry->key, out, err);
     }
@@ -239,12 +210,12 @@ firn_db_image_name(struct firn_db_image *image, const struct firn_keyspace_entry
 static int
 check_numbers(const struct firn_db_image *image, firn_error *err)
 {
-    for (size_t i = 1; i < firn_db_image_tree_count(image); i++) {
-        if (firn_db_image_tree(image, i)->id == firn_db_image_tree(image, i - 1)->id) {
+    for (size_t i = 1; i < firn_db_trees_count(image); i++) {
+        if (firn_db_trees_at(image, i)->id == firn_db_trees_at(image, i - 1)->id) {
             return firn_error_set(
                 err, FIRN_CORRUPT,
                 "'%s': two names in the list of keyspaces lead to number %" PRIu32,
-                firn_os_dir_path(image->db->dir), firn_db_image_tree(image, i)->id);
+                firn_os_dir_path(image->db->dir), firn_db_trees_at(image, i)->id);
         }
     }
     return FIRN_OK;
@@ -254,15 +225,15 @@ check_numbers(const struct firn_db_image *image, firn_error *err)
 static int
 read_list(struct firn_db_image *image, firn_error *err)
 {
-    DCHECK(firn_db_image_tree_count(image) == 0 && !image->is_listed);
+    DCHECK(firn_db_trees_count(image) == 0 && !image->is_listed);
     image->next_id = 1;
     static const struct firn_keyspace_entry list = {.id = FIRN_DB_KEYSPACE_LIST};
     FIRN_TRY_RETURN(add(image, &list, firn_bytes(NULL, 0), &image->list, err));
     FIRN_TRY_RETURN(firn_db_visible_read(image, err));
-    firn_sort(image->trees.data, firn_db_image_tree_count(image), sizeof(struct firn_db_tree *),
+    firn_sort(image->trees.data, firn_db_trees_count(image), sizeof(struct firn_db_tree *),
               compare_trees);
     FIRN_TRY_RETURN(check_numbers(image, err));
-    DCHECK(firn_db_image_tree(image, 0) == image->list);
+    DCHECK(firn_db_trees_at(image, 0) == image->list);
     image->is_listed = true;
     return FIRN_OK;
 }
@@ -344,7 +315,7 @@ lsm_options(struct firn_db *db)
     enum { RUN_PART = 128, BASE_PART = 64, LEVEL0_PART = 32, VALUES_PART = 64 };
     size_t memtable = db->limits.memtable;
     return (struct firn_lsm_options){
-        .kinds = firn_db_kinds,
+        .kinds = firn_db_image_kinds,
         .cache = db->cache,
         .host = {.ctx = db,
                  .sync_log = sync_log,
@@ -446,10 +417,10 @@ destroy(struct firn_db_image *image)
 {
     DCHECK(image->user_count == 0);
     firn_block_cache_hold_release(image->db->cache, image->held_bytes);
-    for (size_t i = 0; i < firn_db_image_tree_count(image); i++) {
-        firn_schema_unref(firn_db_image_tree(image, i)->last_schema);
-        firn_schema_unref(firn_db_image_tree(image, i)->key_schema);
-        firn_free(firn_db_image_tree(image, i));
+    for (size_t i = 0; i < firn_db_trees_count(image); i++) {
+        firn_schema_unref(firn_db_trees_at(image, i)->last_schema);
+        firn_schema_unref(firn_db_trees_at(image, i)->key_schema);
+        firn_free(firn_db_trees_at(image, i));
     }
     firn_buf_deinit(&image->trees);
     firn_buf_deinit(&image->segments);
@@ -488,7 +459,7 @@ static int
 note_stray(void *ctx, uint32_t id, firn_error *err)
 {
     struct strays *strays = ctx;
-    if (firn_db_image_find(strays->image, id) == NULL &&
+    if (firn_db_trees_find(strays->image, id) == NULL &&
         firn_buf_append(&strays->ids, &id, sizeof id) != FIRN_OK) {
         return firn_error_no_memory(err, "the list of keyspaces");
     }
@@ -507,15 +478,15 @@ remove_stray(struct firn_db_image *image, uint32_t id, firn_error *err)
 static int
 remove_unseen(struct firn_db_image *image, firn_error *err)
 {
-    for (size_t i = 0; i < firn_db_image_tree_count(image); i++) {
-        struct firn_db_tree *tree = firn_db_image_tree(image, i);
+    for (size_t i = 0; i < firn_db_trees_count(image); i++) {
+        struct firn_db_tree *tree = firn_db_trees_at(image, i);
         if (!firn_db_visible_is_kept(image, tree)) {
             CHECK(tree->id != FIRN_DB_KEYSPACE_LIST);
             int rc = firn_lsm_tree_drop(tree->lsm_tree, err);
             if (rc != FIRN_OK) {
                 return rc;
             }
-            firn_db_image_note_removed(image, tree);
+            firn_db_trees_note_removed(image, tree);
             tree->first_segment = 0;
             DCHECK(image->db->lead.out_count > 0);
             image->db->lead.out_count--;

@@ -120,6 +120,14 @@ FIRN_MUST_CHECK int firn_db_replay_vouch_close(struct firn_db *db, firn_error *e
 /* Opens an image and, unless read-only, the log, and fills the image from the log. */
 FIRN_MUST_CHECK int firn_db_replay(struct firn_db *db, struct firn_db_image **out, firn_error *err);
 
+/* ---- db_trees.c ---- */
+
+/* The tree with a number, or NULL. Requires: the caller holds the state mutex, or leads, or no other
+ * thread knows the image. */
+struct firn_db_tree *firn_db_trees_find(const struct firn_db_image *image, uint64_t id);
+/* The tree was removed from MANIFEST. For the leader. */
+void firn_db_trees_note_removed(struct firn_db_image *image, struct firn_db_tree *tree);
+
 /* ---- db_image.c ---- */
 
 /* Opens the trees, and reads the list of keyspaces from the runs. */
@@ -129,16 +137,11 @@ FIRN_MUST_CHECK int firn_db_image_open(struct firn_db *db, struct firn_db_image 
 FIRN_MUST_CHECK int firn_db_image_close(struct firn_db_image *image, firn_error *err);
 /* Writes nothing. NULL is fine. */
 void firn_db_image_abandon(struct firn_db_image *image);
-/* The tree with a number, or NULL. Requires: the caller holds the state mutex, or leads, or no other
- * thread knows the image. */
-struct firn_db_tree *firn_db_image_find(const struct firn_db_image *image, uint64_t id);
 /* Adds the tree of the next keyspace, or finds the one that a failed creation left. Requires: the state
  * mutex is held, or no other thread knows the image. */
 FIRN_MUST_CHECK int firn_db_image_add(struct firn_db_image *image, firn_slice name,
                                       const struct firn_keyspace_entry *entry,
                                       struct firn_db_tree **out, firn_error *err);
-/* The tree was removed from MANIFEST. For the leader. */
-void firn_db_image_note_removed(struct firn_db_image *image, struct firn_db_tree *tree);
 /* Whether keyspaces of that name are firn's own, which do not count for the limit. */
 bool firn_db_image_is_own(firn_slice name);
 /* The tree for an entry of the list, which gives its number to a name. FIRN_CORRUPT if another entry
@@ -161,6 +164,8 @@ bool firn_db_image_has_commits(const struct firn_db_image *image);
 
 /* ---- db_apply.c ---- */
 
+/* Notes that a commit ended the keyspace. For the leader only. */
+void firn_db_apply_end(struct firn_db_tree *tree, struct firn_db_name_end *end, uint64_t sequence);
 /* Called by the leader before it applies a commit: prefetches the memory that the first operation
  * needs. */
 void firn_db_apply_prepare(const struct firn_db_apply *commit);
@@ -269,9 +274,6 @@ FIRN_MUST_CHECK int firn_db_batch_list(struct firn_db_batch *batch, struct firn_
 
 /* Whether the keyspace has ended in a view. Any thread. */
 bool firn_db_visible_is_ended(const struct firn_db_tree *tree, const struct firn_view *view);
-/* Notes that a commit ended the keyspace. For the leader only. */
-void firn_db_visible_end(struct firn_db_tree *tree, struct firn_db_name_end *end,
-                         uint64_t sequence);
 /* Memory for such a note, freed with the image. NULL: out of memory. Requires: the caller has the right
  * to change the list, or no other thread knows the image. */
 struct firn_db_name_end *firn_db_visible_make_end(struct firn_db_image *image)

@@ -65,8 +65,8 @@ find_removable(struct firn_db *db)
     struct firn_db_tree *found = NULL;
     firn_os_mutex_lock(&db->state_mutex);
     const struct firn_db_image *image = firn_db_image(db);
-    for (size_t i = 0; i < firn_db_image_tree_count(image) && found == NULL; i++) {
-        struct firn_db_tree *tree = firn_db_image_tree(image, i);
+    for (size_t i = 0; i < firn_db_trees_count(image) && found == NULL; i++) {
+        struct firn_db_tree *tree = firn_db_trees_at(image, i);
         if (!tree->is_removed && !firn_db_visible_is_kept(image, tree) &&
             !is_read_locked(db, tree)) {
             found = tree;
@@ -88,7 +88,7 @@ firn_db_keyspace_remove_dropped(struct firn_db *db, firn_error *err)
     for (; tree != NULL; tree = find_removable(db)) {
         CHECK(tree->id != FIRN_DB_KEYSPACE_LIST && !tree->is_removed);
         FIRN_TRY_RETURN(firn_lsm_tree_drop(tree->lsm_tree, err));
-        firn_db_image_note_removed(firn_db_image(db), tree);
+        firn_db_trees_note_removed(firn_db_image(db), tree);
         tree->first_segment = 0;
         DCHECK(db->lead.out_count > 0);
         db->lead.out_count--;
@@ -109,7 +109,7 @@ commit_drop(struct firn_db *db, const char *name, uint64_t id, firn_error *err)
         return firn_error_no_memory(err, "dropping a keyspace");
     }
     firn_os_mutex_lock(&db->state_mutex);
-    struct firn_db_tree *tree = firn_db_image_find(image, id);
+    struct firn_db_tree *tree = firn_db_trees_find(image, id);
     const struct firn_keyspace_entry next = {.id = image->next_id};
     firn_os_mutex_unlock(&db->state_mutex);
     CHECK(tree != NULL);
@@ -233,12 +233,6 @@ firn_db_keyspace_of_id(struct firn_db *db, uint32_t id)
     return keyspace;
 }
 
-bool
-firn_db_keyspace_is_system(firn_slice name)
-{
-    return firn_slice_has_prefix(name, firn_str(FIRN_DB_SYSTEM_PREFIX));
-}
-
 /* A handle that is not in the map yet. */
 static struct firn_db_keyspace *
 prepare_handle(struct firn_db *db, struct firn_db_tree *tree, const char *name)
@@ -253,7 +247,7 @@ prepare_handle(struct firn_db *db, struct firn_db_tree *tree, const char *name)
     keyspace->tree = db->is_read_only ? NULL : tree; /* (I3) */
     keyspace->type = tree->type;
     keyspace->schema = tree->schema;
-    keyspace->is_system = firn_db_keyspace_is_system(firn_str(name));
+    keyspace->is_system = firn_db_is_system_name(firn_str(name));
     keyspace->name = firn_strdup(name);
     if (keyspace->name == NULL) {
         destroy(keyspace);
@@ -303,7 +297,7 @@ firn_db_keyspace_handle_locked(struct firn_db *db, struct firn_db_image *image, 
                                const char *name, struct firn_db_keyspace **out, firn_error *err)
 {
     firn_os_mutex_assert_held(&db->state_mutex);
-    struct firn_db_tree *tree = firn_db_image_find(image, id);
+    struct firn_db_tree *tree = firn_db_trees_find(image, id);
     uint32_t key = (uint32_t)id;
     if (id > UINT32_MAX || tree == NULL) {
         return firn_error_set(err, FIRN_CORRUPT,
@@ -362,7 +356,7 @@ find_in(struct firn_db *db, struct firn_db_image *image, const char *name, uint6
         firn_error *err)
 {
     struct firn_buf value = {0};
-    bool is_outside = firn_db_keyspace_is_system(firn_str(name));
+    bool is_outside = firn_db_is_system_name(firn_str(name));
     struct firn_keyspace_entry entry;
     int rc;
     if (db->is_read_only) {
@@ -485,7 +479,7 @@ create(struct firn_db *db, const char *name, const struct firn_keyspace_entry *a
     const struct firn_db_write_change change = {.creates = tree};
     FIRN_TRY(firn_db_write_list(db, &batch, &change, err));
     firn_os_mutex_lock(&db->state_mutex);
-    DCHECK(image->next_id == id && firn_db_image_find(image, id) == tree); /* (I2) */
+    DCHECK(image->next_id == id && firn_db_trees_find(image, id) == tree); /* (I2) */
     image->next_id++;
     *out = publish_handle_locked(db, prepared); /* (I4) */
     prepared = NULL;
@@ -759,4 +753,59 @@ uint64_t
 firn_db_keyspace_schema(const struct firn_db_keyspace *keyspace)
 {
     return keyspace->schema;
+}
+
+/* ---- keyspaces of a view ---- */
+
+int
+firn_db_keyspace_list_in(struct firn_db_view *view, int (*visit)(void *ctx, const char *name),
+                         void *ctx, firn_error *err)
+{
+    return firn_db_keyspace_list_at(view, NULL, visit, ctx, err);
+}
+
+int
+firn_db_keyspace_list_of_in(struct firn_db_view *view, enum firn_keyspace_entry_type type,
+                            int (*visit)(void *ctx, const char *name), void *ctx, firn_error *err)
+{
+    return firn_db_keyspace_list_at(view, &type, visit, ctx, err);
+}
+
+int
+firn_db_keyspace_entry_in(struct firn_db_view *view, const char *name, struct firn_buf *bytes,
+                          struct firn_keyspace_entry *out, firn_error *err)
+{
+    struct firn_db *db = view->db;
+    struct firn_db_image *image = view->node.image;
+    int rc;
+    FIRN_TRY(firn_db_keyspace_check_name(name, err));
+    const struct firn_view seen = firn_db_is_system_name(firn_str(name))
+                                      ? firn_db_view_now(db, image, true)
+                                      : view->node.view;
+    rc = firn_lsm_tree_get(image->list->lsm_tree, firn_str(name), &seen, bytes, err);
+    if (rc == FIRN_NOT_FOUND) {
+        rc = firn_db_keyspace_refuse_missing(db, name, err);
+    }
+    FIRN_TRY(rc);
+    rc = firn_db_keyspace_decode(db, firn_buf_slice(bytes), out, err);
+out:
+    return rc;
+}
+
+int
+firn_db_keyspace_open_in(struct firn_db_view *view, const char *name, struct firn_db_keyspace **out,
+                         firn_error *err)
+{
+    struct firn_db *db = view->db;
+    struct firn_buf value = {0};
+    struct firn_keyspace_entry entry;
+    int rc;
+    *out = NULL;
+    FIRN_TRY(firn_db_keyspace_entry_in(view, name, &value, &entry, err));
+    firn_os_mutex_lock(&db->state_mutex);
+    rc = firn_db_keyspace_handle_locked(db, view->node.image, entry.id, name, out, err);
+    firn_os_mutex_unlock(&db->state_mutex);
+out:
+    firn_buf_deinit(&value);
+    return rc;
 }

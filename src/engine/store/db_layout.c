@@ -58,9 +58,9 @@ find_trees(struct found *found, uint32_t id, struct firn_db_tree **out, firn_err
     struct firn_db_image *image = image_of(found->db);
     int rc = FIRN_OK;
     firn_os_mutex_lock(&found->db->state_mutex);
-    *out = firn_db_image_find(image, id);
-    for (size_t i = 0; i < firn_db_image_tree_count(image) && rc == FIRN_OK; i++) {
-        const struct firn_db_tree *tree = firn_db_image_tree(image, i);
+    *out = firn_db_trees_find(image, id);
+    for (size_t i = 0; i < firn_db_trees_count(image) && rc == FIRN_OK; i++) {
+        const struct firn_db_tree *tree = firn_db_trees_at(image, i);
         if (tree->has_schemas && !tree->is_removed) {
             rc = firn_buf_append(&found->trees, &tree->lsm_tree, sizeof(struct firn_lsm_tree *));
         }

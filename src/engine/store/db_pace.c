@@ -347,8 +347,8 @@ firn_db_pace_flush_pays(struct firn_db *db)
     const struct firn_db_image *image = firn_db_image(db);
     uint64_t runs = 0;
     firn_os_mutex_lock(&db->state_mutex);
-    for (size_t i = 0; i < firn_db_image_tree_count(image); i++) {
-        runs += firn_db_image_tree(image, i)->first_segment != 0;
+    for (size_t i = 0; i < firn_db_trees_count(image); i++) {
+        runs += firn_db_trees_at(image, i)->first_segment != 0;
     }
     firn_os_mutex_unlock(&db->state_mutex);
     return firn_log_size_bytes(db->log) >= runs * LOG_PER_RUN;
@@ -469,8 +469,8 @@ static size_t
 find_largest_bytes(const struct firn_db_image *image)
 {
     size_t most = 0;
-    for (size_t i = 0; i < firn_db_image_tree_count(image); i++) {
-        size_t bytes = active_bytes(firn_db_image_tree(image, i));
+    for (size_t i = 0; i < firn_db_trees_count(image); i++) {
+        size_t bytes = active_bytes(firn_db_trees_at(image, i));
         most = bytes > most ? bytes : most;
     }
     return most;
@@ -486,8 +486,8 @@ freeze_bytes_locked(const struct firn_db_image *image, size_t wanted, bool *has_
     size_t least = find_largest_bytes(image);
     while (least > 0 && frozen < wanted) {
         least -= least / 4 + 1;
-        for (size_t i = 0; i < firn_db_image_tree_count(image) && frozen < wanted; i++) {
-            struct firn_db_tree *tree = firn_db_image_tree(image, i);
+        for (size_t i = 0; i < firn_db_trees_count(image) && frozen < wanted; i++) {
+            struct firn_db_tree *tree = firn_db_trees_at(image, i);
             size_t bytes = active_bytes(tree);
             if (bytes > least) {
                 FIRN_TRY_RETURN(freeze(tree, has_frozen, err));
@@ -521,8 +521,8 @@ freeze_up_to(struct firn_db *db, uint64_t segment, bool *has_frozen, firn_error 
     const struct firn_db_image *image = firn_db_image(db);
     int rc = FIRN_OK;
     firn_os_mutex_lock(&db->state_mutex);
-    for (size_t i = 0; i < firn_db_image_tree_count(image) && rc == FIRN_OK; i++) {
-        struct firn_db_tree *tree = firn_db_image_tree(image, i);
+    for (size_t i = 0; i < firn_db_trees_count(image) && rc == FIRN_OK; i++) {
+        struct firn_db_tree *tree = firn_db_trees_at(image, i);
         if (tree->first_segment <= segment) {
             rc = freeze(tree, has_frozen, err);
         }
@@ -551,8 +551,8 @@ oldest_segment(struct firn_db *db)
     const struct firn_db_image *image = firn_db_image(db);
     uint64_t oldest = 0;
     firn_os_mutex_lock(&db->state_mutex);
-    for (size_t i = 0; i < firn_db_image_tree_count(image); i++) {
-        uint64_t segment = firn_db_image_tree(image, i)->first_segment;
+    for (size_t i = 0; i < firn_db_trees_count(image); i++) {
+        uint64_t segment = firn_db_trees_at(image, i)->first_segment;
         if (segment != 0 && (oldest == 0 || segment < oldest)) {
             oldest = segment;
         }

@@ -316,7 +316,7 @@ look_up(struct replay *replay, firn_slice name, uint64_t *out, firn_error *err)
 {
     struct firn_buf value = {0};
     struct firn_keyspace_entry entry;
-    const struct firn_view view = view_so_far(replay, firn_db_keyspace_is_system(name));
+    const struct firn_view view = view_so_far(replay, firn_db_is_system_name(name));
     int rc = firn_lsm_tree_get(replay->image->list->lsm_tree, name, &view, &value, err);
     if (rc == FIRN_OK) {
         rc = firn_db_keyspace_decode(replay->db, firn_buf_slice(&value), &entry, err);
@@ -386,7 +386,7 @@ drop_keyspace(struct replay *replay, const struct firn_storefile_op *op, const c
         return FIRN_OK;
     }
     int rc = is_name(op->key) ? look_up(replay, op->key, &id, err) : FIRN_NOT_FOUND;
-    struct firn_db_tree *tree = rc == FIRN_OK ? firn_db_image_find(replay->image, id) : NULL;
+    struct firn_db_tree *tree = rc == FIRN_OK ? firn_db_trees_find(replay->image, id) : NULL;
     if (rc == FIRN_NOT_FOUND || (rc == FIRN_OK && (tree == NULL || !is_there(replay, tree)))) {
         *what = "drops a keyspace that is not there";
         return FIRN_CORRUPT;
@@ -398,7 +398,7 @@ drop_keyspace(struct replay *replay, const struct firn_storefile_op *op, const c
     if (end == NULL) {
         return firn_error_no_memory(err, "the list of keyspaces");
     }
-    firn_db_visible_end(tree, end, replay->sequence);
+    firn_db_apply_end(tree, end, replay->sequence);
     return FIRN_OK;
 }
 
@@ -428,7 +428,7 @@ static int
 find_tree(struct replay *replay, const struct firn_storefile_op *op, struct firn_db_tree **out,
           const char **what)
 {
-    struct firn_db_tree *tree = firn_db_image_find(replay->image, op->keyspace);
+    struct firn_db_tree *tree = firn_db_trees_find(replay->image, op->keyspace);
     *out = tree;
     if (tree == NULL && op->keyspace < replay->first_created) {
         return FIRN_OK;
@@ -512,8 +512,8 @@ flush_all(struct firn_db_image *image, firn_error *err)
 {
     const struct firn_compaction_work_wish wish = {.flushes = true};
     struct firn_compaction_work *work = NULL;
-    for (size_t i = 0; i < firn_db_image_tree_count(image); i++) {
-        struct firn_db_tree *tree = firn_db_image_tree(image, i);
+    for (size_t i = 0; i < firn_db_trees_count(image); i++) {
+        struct firn_db_tree *tree = firn_db_trees_at(image, i);
         FIRN_TRY_RETURN(firn_lsm_tree_freeze(tree->lsm_tree, err));
         tree->first_segment = 0;
     }

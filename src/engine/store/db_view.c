@@ -163,7 +163,7 @@ firn_db_view_register(struct firn_db *db, struct firn_db_view_node *node,
                       const struct firn_db_tree *tree, bool is_outside)
 {
     firn_os_mutex_lock(&db->state_mutex);
-    node->time_ms = firn_db_get_time_ms(db);
+    node->time_ms = firn_db_time_ms(db);
     node->image = firn_db_image(db);
     node->tree = tree;
     node->was_now = true;
@@ -311,7 +311,7 @@ gather_locked(struct firn_db *db, const struct firn_db_image *image, uint32_t tr
 {
     firn_os_mutex_assert_held(&db->state_mutex);
     const struct firn_history *history = &image->history;
-    uint64_t now_ms = firn_db_get_time_ms(db);
+    uint64_t now_ms = firn_db_time_ms(db);
     add_branches(out, history);
     for (const struct firn_db_view_node *node = db->views; node != NULL; node = node->next) {
         if (counts_for(node, tree_id, is_system)) {
@@ -363,7 +363,7 @@ firn_db_view_take(void *ctx, uint32_t tree_id, struct firn_view_list *out, firn_
     atomic_fetch_add_explicit(&db->views_taken, 1, memory_order_seq_cst);
     firn_os_mutex_lock(&db->state_mutex);
     struct firn_db_image *image = image_of_works(db);
-    const struct firn_db_tree *tree = firn_db_image_find(image, tree_id);
+    const struct firn_db_tree *tree = firn_db_trees_find(image, tree_id);
     bool is_system = tree != NULL && tree->is_system;
     uint64_t kept_from = is_system ? 0 : tombstones_kept_from_locked(db);
     size_t places = (size_t)db->view_count + firn_history_count(&image->history) + 2;
@@ -464,57 +464,4 @@ firn_db_view_close(struct firn_db_view *view)
         firn_db_view_unregister(view->db, &view->node);
         firn_free(view);
     }
-}
-
-int
-firn_db_view_keyspace_list(struct firn_db_view *view, int (*visit)(void *ctx, const char *name),
-                           void *ctx, firn_error *err)
-{
-    return firn_db_keyspace_list_at(view, NULL, visit, ctx, err);
-}
-
-int
-firn_db_view_keyspace_list_of(struct firn_db_view *view, enum firn_keyspace_entry_type type,
-                              int (*visit)(void *ctx, const char *name), void *ctx, firn_error *err)
-{
-    return firn_db_keyspace_list_at(view, &type, visit, ctx, err);
-}
-
-int
-firn_db_view_keyspace_entry(struct firn_db_view *view, const char *name, struct firn_buf *bytes,
-                            struct firn_keyspace_entry *out, firn_error *err)
-{
-    struct firn_db *db = view->db;
-    struct firn_db_image *image = view->node.image;
-    int rc;
-    FIRN_TRY(firn_db_keyspace_check_name(name, err));
-    const struct firn_view seen = firn_db_keyspace_is_system(firn_str(name))
-                                      ? firn_db_view_now(db, image, true)
-                                      : view->node.view;
-    rc = firn_lsm_tree_get(image->list->lsm_tree, firn_str(name), &seen, bytes, err);
-    if (rc == FIRN_NOT_FOUND) {
-        rc = firn_db_keyspace_refuse_missing(db, name, err);
-    }
-    FIRN_TRY(rc);
-    rc = firn_db_keyspace_decode(db, firn_buf_slice(bytes), out, err);
-out:
-    return rc;
-}
-
-int
-firn_db_view_keyspace_open(struct firn_db_view *view, const char *name,
-                           struct firn_db_keyspace **out, firn_error *err)
-{
-    struct firn_db *db = view->db;
-    struct firn_buf value = {0};
-    struct firn_keyspace_entry entry;
-    int rc;
-    *out = NULL;
-    FIRN_TRY(firn_db_view_keyspace_entry(view, name, &value, &entry, err));
-    firn_os_mutex_lock(&db->state_mutex);
-    rc = firn_db_keyspace_handle_locked(db, view->node.image, entry.id, name, out, err);
-    firn_os_mutex_unlock(&db->state_mutex);
-out:
-    firn_buf_deinit(&value);
-    return rc;
 }

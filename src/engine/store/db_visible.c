@@ -52,19 +52,6 @@ firn_db_visible_in(const struct firn_db_tree *tree, const struct firn_view *view
     return is_there && !firn_db_visible_is_ended(tree, view);
 }
 
-void
-firn_db_visible_end(struct firn_db_tree *tree, struct firn_db_name_end *end, uint64_t sequence)
-{
-    DCHECK(end->sequence == 0 && sequence > 0);
-    _Atomic(struct firn_db_name_end *) *link = &tree->ends;
-    struct firn_db_name_end *next;
-    end->sequence = sequence;
-    while ((next = atomic_load_explicit(link, memory_order_relaxed)) != NULL) {
-        link = &next->newer;
-    }
-    atomic_store_explicit(link, end, memory_order_release);
-}
-
 struct firn_db_name_end *
 firn_db_visible_make_end(struct firn_db_image *image)
 {
@@ -91,8 +78,8 @@ firn_db_visible_update(struct firn_db *db, struct firn_db_image *image)
     DCHECK(firn_db_is_led(db));
     const struct firn_view now = firn_db_view_now_in(image, UINT64_MAX);
     uint64_t out_count = 0;
-    for (size_t i = 0; i < firn_db_image_tree_count(image); i++) {
-        struct firn_db_tree *tree = firn_db_image_tree(image, i);
+    for (size_t i = 0; i < firn_db_trees_count(image); i++) {
+        struct firn_db_tree *tree = firn_db_trees_at(image, i);
         struct firn_view view = view_for(tree, &now);
         bool is_out = tree->created_at != 0 && !firn_db_visible_in(tree, &view);
         tree->is_dropping = is_out;

@@ -414,7 +414,7 @@ publish(struct firn_db *db, struct firn_db_write *commit)
     }
     if (change->drops != NULL) {
         /* Reads at this commit or later do not find the keyspace. */
-        firn_db_visible_end(change->drops, change->end, commit->sequence);
+        firn_db_apply_end(change->drops, change->end, commit->sequence);
         atomic_store_explicit(&change->drops->is_out, true, memory_order_release);
         db->lead.out_count++;
     }

@@ -177,7 +177,7 @@ handle_of(struct firn_db_view *view, struct firn_db_keyspace *rows, struct firn_
     if (*out != NULL) {
         return FIRN_OK;
     }
-    int rc = view != NULL ? firn_db_view_keyspace_open(view, FIRN_DB_SCHEMAS, &schemas, err)
+    int rc = view != NULL ? firn_db_keyspace_open_in(view, FIRN_DB_SCHEMAS, &schemas, err)
                           : firn_db_keyspace_open_existing(db, FIRN_DB_SCHEMAS, &schemas, err);
     if (rc == FIRN_NOT_FOUND) {
         return firn_error_set(err, FIRN_CORRUPT, "the store has no schema of the table '%s'",
@@ -213,7 +213,7 @@ firn_rows_open_at(struct firn_db_view *view, const char *name, struct firn_table
 {
     struct firn_db_keyspace *rows;
     *out = NULL;
-    int rc = firn_db_view_keyspace_open(view, name, &rows, err);
+    int rc = firn_db_keyspace_open_in(view, name, &rows, err);
     return rc == FIRN_OK          ? handle_of(view, rows, out, err)
            : rc == FIRN_NOT_FOUND ? firn_rows_say_missing(name, err)
                                   : rc;
@@ -443,7 +443,7 @@ note_owner(void *ctx, const char *name)
     struct owners *owners = ctx;
     struct firn_db_keyspace *rows;
     uint8_t key[FIRN_DB_SCHEMA_KEY_SIZE];
-    int rc = firn_db_view_keyspace_open(owners->view, name, &rows, owners->err);
+    int rc = firn_db_keyspace_open_in(owners->view, name, &rows, owners->err);
     if (rc != FIRN_OK) {
         return rc;
     }
@@ -505,12 +505,12 @@ delete_stray_records(void *ctx, struct firn_db_txn *txn, firn_error *err)
     size_t records;
     int rc;
     FIRN_TRY(walk_records(txn, schemas, NULL, &records, err));
-    FIRN_TRY(firn_db_view_keyspace_list_of(owners.view, FIRN_KEYSPACE_ENTRY_TABLE, count_table,
-                                           &owners, err));
+    FIRN_TRY(firn_db_keyspace_list_of_in(owners.view, FIRN_KEYSPACE_ENTRY_TABLE, count_table,
+                                         &owners, err));
     sweep->count = owners.count;
     if (records > owners.count) {
-        FIRN_TRY(firn_db_view_keyspace_list_of(owners.view, FIRN_KEYSPACE_ENTRY_TABLE, note_owner,
-                                               &owners, err));
+        FIRN_TRY(firn_db_keyspace_list_of_in(owners.view, FIRN_KEYSPACE_ENTRY_TABLE, note_owner,
+                                             &owners, err));
         FIRN_TRY(walk_records(txn, schemas, &owners, &records, err));
     }
 out:
@@ -697,7 +697,7 @@ delete_record(void *ctx, struct firn_db_txn *txn, firn_error *err)
 {
     const struct firn_table *table = ctx;
     struct firn_db_keyspace *found;
-    int rc = firn_db_view_keyspace_open(firn_db_txn_view(txn), firn_rows_name(table), &found, err);
+    int rc = firn_db_keyspace_open_in(firn_db_txn_view(txn), firn_rows_name(table), &found, err);
     if (rc == FIRN_NOT_FOUND || (rc == FIRN_OK && found != table->rows)) {
         rc = firn_db_txn_delete(txn, table->schemas, firn_rows_schema_key(table), err);
     }

@@ -40,7 +40,7 @@ firn_rows_index_keyspace(struct firn_table *table, struct firn_db_view *view,
     char name[FIRN_ROWS_INDEX_NAME_SIZE];
     firn_rows_name_index(firn_db_keyspace_schema(table->rows), index->id, name);
     struct firn_rows_index found = {.id = index->id};
-    int rc = view != NULL ? firn_db_view_keyspace_open(view, name, &found.keyspace, err)
+    int rc = view != NULL ? firn_db_keyspace_open_in(view, name, &found.keyspace, err)
                           : firn_db_keyspace_open_existing(table->db, name, &found.keyspace, err);
     if (rc == FIRN_NOT_FOUND) {
         return firn_error_set(err, FIRN_CORRUPT, "the index '%s' of the table '%s' is missing",

@@ -218,8 +218,8 @@ firn_rows_mend_name(struct firn_db *db, const char *text, char out[FIRN_ERROR_TE
     struct naming naming = {.db = db, .number = read_number(&at), .out = out};
     naming.text = at + strspn(at, ": ");
     if (firn_db_view_open(db, &view, NULL) == FIRN_OK) {
-        FIRN_IGNORE(firn_db_view_keyspace_list_of(view, FIRN_KEYSPACE_ENTRY_TABLE, name_loss,
-                                                  &naming, NULL));
+        FIRN_IGNORE(
+            firn_db_keyspace_list_of_in(view, FIRN_KEYSPACE_ENTRY_TABLE, name_loss, &naming, NULL));
         firn_db_view_close(view);
     }
 }
@@ -236,7 +236,7 @@ firn_rows_mend(struct firn_db *db, void (*on_damage)(void *ctx, const char *text
     if (rc != FIRN_OK) {
         return rc;
     }
-    rc = firn_db_view_keyspace_list_of(view, FIRN_KEYSPACE_ENTRY_TABLE, mend_table, &mending, err);
+    rc = firn_db_keyspace_list_of_in(view, FIRN_KEYSPACE_ENTRY_TABLE, mend_table, &mending, err);
     firn_db_view_close(view);
     return rc == FIRN_OK ? firn_rows_drop_strays(db, err) : rc;
 }

@@ -125,7 +125,7 @@ check_index(struct checking *checking, firn_error *err)
     int rc;
     (void)snprintf(name, sizeof name, "firn:index:%016" PRIx64 ":%" PRIu32,
                    firn_db_keyspace_schema(rows), checking->index->id);
-    rc = firn_db_view_keyspace_open(checking->view, name, &checking->entries, err);
+    rc = firn_db_keyspace_open_in(checking->view, name, &checking->entries, err);
     assert_int_not_equal(rc, FIRN_NOT_FOUND);
     FIRN_TRY(rc);
     FIRN_TRY(count_entries(checking->entries, checking->view, &entries, err));
@@ -217,8 +217,7 @@ int
 rows_show_view(struct firn_db_view *view, char out[ROWS_SHOW_SIZE], firn_error *err)
 {
     struct showing showing = {view, out, err};
-    return firn_db_view_keyspace_list_of(view, FIRN_KEYSPACE_ENTRY_TABLE, show_table, &showing,
-                                         err);
+    return firn_db_keyspace_list_of_in(view, FIRN_KEYSPACE_ENTRY_TABLE, show_table, &showing, err);
 }
 
 struct names {

@@ -48,13 +48,13 @@ static int
 show_view(struct firn_db *db, struct firn_db_view *view, struct firn_buf *out, firn_error *err)
 {
     struct firn_buf names = {0};
-    int rc = view != NULL ? firn_db_view_keyspace_list(view, take_name, &names, err)
+    int rc = view != NULL ? firn_db_keyspace_list_in(view, take_name, &names, err)
                           : firn_db_keyspace_list(db, take_name, &names, err);
     for (size_t at = 0; at < names.size && rc == FIRN_OK;) {
         const char *name = (const char *)names.data + at;
         struct firn_db_keyspace *keyspace;
         assert_int_equal(firn_buf_append_format(out, "keyspace %s\n", name), FIRN_OK);
-        rc = view != NULL ? firn_db_view_keyspace_open(view, name, &keyspace, err)
+        rc = view != NULL ? firn_db_keyspace_open_in(view, name, &keyspace, err)
                           : firn_db_keyspace_open(db, name, &keyspace, err);
         rc = rc == FIRN_OK ? show_entries(keyspace, view, out, err) : rc;
         at += strlen(name) + 1;

@@ -93,7 +93,7 @@ get_at(struct scene *scene, const char *reference, const char *key)
     struct firn_db_keyspace *keyspace;
     struct firn_buf value = {0};
     DB_OK(firn_db_checkpoint_view(scene->db, reference, &view, &err));
-    int rc = firn_db_view_keyspace_open(view, "k", &keyspace, &err);
+    int rc = firn_db_keyspace_open_in(view, "k", &keyspace, &err);
     if (rc == FIRN_OK) {
         rc = firn_db_get_at(keyspace, view, firn_str(key), &value, &err);
     }

@@ -59,7 +59,7 @@ assert_source(struct firn_db *db)
     assert_string_equal(db_support_get(k, "a"), "2");
     assert_string_equal(db_support_get(db_support_keyspace(db, "firn.own"), "s"), "3");
     DB_OK(firn_db_checkpoint_view(db, "before", &view, &err));
-    DB_OK(firn_db_view_keyspace_open(view, "gone", &keyspace, &err));
+    DB_OK(firn_db_keyspace_open_in(view, "gone", &keyspace, &err));
     DB_OK(firn_db_get_at(keyspace, view, firn_str("x"), &value, &err));
     assert_memory_equal(value.data, "1", 1);
     DB_OK(firn_db_get_at(k, view, firn_str("a"), &value, &err));

@@ -263,7 +263,7 @@ use_more(struct life *life, struct firn_db *db)
     rc = firn_db_view_open(db, &view, &err);
     note(life, rc, &err);
     if (rc == FIRN_OK) {
-        note(life, firn_db_view_keyspace_list(view, ignore_name, NULL, &err), &err);
+        note(life, firn_db_keyspace_list_in(view, ignore_name, NULL, &err), &err);
         firn_db_view_close(view);
     }
     note(life, firn_db_stats(db, &stats, &err), &err);

@@ -713,7 +713,7 @@ assert_at(struct firn_db *db, const char *reference, const char *key, const char
     struct firn_db_keyspace *users;
     struct firn_buf value = {0};
     DB_OK(firn_db_checkpoint_view(db, reference, &view, &err));
-    DB_OK(firn_db_view_keyspace_open(view, "users", &users, &err));
+    DB_OK(firn_db_keyspace_open_in(view, "users", &users, &err));
     int rc = firn_db_get_at(users, view, firn_str(key), &value, &err);
     assert_int_equal(rc, expected != NULL ? FIRN_OK : FIRN_NOT_FOUND);
     if (expected != NULL) {

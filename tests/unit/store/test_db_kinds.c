@@ -25,9 +25,9 @@ static int
 setup(void **state)
 {
     (void)state;
-    own_kinds = firn_db_kinds;
+    own_kinds = firn_db_image_kinds;
     rows_alone[0] = own_kinds[0];
-    firn_db_kinds = twin_kinds;
+    firn_db_image_kinds = twin_kinds;
     twin_attaches = true;
     return 0;
 }
@@ -36,7 +36,7 @@ static int
 teardown(void **state)
 {
     (void)state;
-    firn_db_kinds = own_kinds;
+    firn_db_image_kinds = own_kinds;
     twin_attaches = false;
     return 0;
 }
@@ -96,17 +96,17 @@ assert_store(struct firn_db *db, char in_table, char in_keys)
     assert_string_equal(db_support_get(db_support_keyspace(db, "keys"), "key0100"), value);
     DB_OK(firn_db_check(db, NULL, &result, &err));
     DB_OK(firn_db_view_open(db, &view, &err));
-    DB_OK(firn_db_view_keyspace_entry(view, "table", &bytes, &entry, &err));
+    DB_OK(firn_db_keyspace_entry_in(view, "table", &bytes, &entry, &err));
     assert_int_equal(entry.type, FIRN_KEYSPACE_ENTRY_TABLE);
     assert_int_equal(entry.schema, 7);
     assert_int_equal(entry.others.size, 4);
-    const struct firn_db_tree *tree = firn_db_image_find(firn_db_image(db), entry.id);
+    const struct firn_db_tree *tree = firn_db_trees_find(firn_db_image(db), entry.id);
     assert_ptr_equal(tree->lsm_tree->kind, &twin_kind);
     assert_int_equal(tree->schema, 7);
-    DB_OK(firn_db_view_keyspace_entry(view, "keys", &bytes, &entry, &err));
+    DB_OK(firn_db_keyspace_entry_in(view, "keys", &bytes, &entry, &err));
     assert_int_equal(entry.type, FIRN_KEYSPACE_ENTRY_KEYS);
-    tree = firn_db_image_find(firn_db_image(db), entry.id);
-    assert_ptr_equal(tree->lsm_tree->kind, firn_db_kinds[0]);
+    tree = firn_db_trees_find(firn_db_image(db), entry.id);
+    assert_ptr_equal(tree->lsm_tree->kind, firn_db_image_kinds[0]);
     firn_db_view_close(view);
     firn_buf_deinit(&bytes);
 }
@@ -135,9 +135,9 @@ a_table_is_stored_in_runs_of_its_own_kind_beside_others(void **state)
     assert_store(db, 'a', 'b');
     DB_OK(firn_db_close(db, &err));
     /* A program that has no tables touches nothing. */
-    firn_db_kinds = rows_alone;
+    firn_db_image_kinds = rows_alone;
     DB_FAILS(firn_db_open(support.dir, &db_support_existing, &db, &err), FIRN_NEWER, "kind 2");
-    firn_db_kinds = twin_kinds;
+    firn_db_image_kinds = twin_kinds;
     db = db_support_open(support.dir);
     assert_store(db, 'a', 'b');
     DB_OK(firn_db_close(db, &err));
@@ -158,7 +158,7 @@ a_number_is_of_one_type_and_schema(void **state)
     db_support_init(&support, 1);
     struct firn_db *db = make_store(support.dir);
     DB_OK(firn_db_view_open(db, &view, &err));
-    DB_OK(firn_db_view_keyspace_entry(view, "table", &bytes, &named, &err));
+    DB_OK(firn_db_keyspace_entry_in(view, "table", &bytes, &named, &err));
     firn_db_view_close(view);
     struct firn_keyspace_entry wrong[2] = {named, named};
     wrong[0].schema++;
@@ -214,10 +214,10 @@ a_table_that_no_run_has_yet_is_refused_by_a_program_without_tables(void **state)
     struct firn_db *db = db_support_open(support.dir);
     DB_OK(firn_db_keyspace_create_as(db, "table", &table, &keyspace, &err));
     firn_db_abandon(db);
-    firn_db_kinds = rows_alone;
+    firn_db_image_kinds = rows_alone;
     DB_FAILS(firn_db_open(support.dir, &db_support_existing, &db, &err), FIRN_NEWER,
              "is a table, which this program does not know");
-    firn_db_kinds = twin_kinds;
+    firn_db_image_kinds = twin_kinds;
     db = db_support_open(support.dir);
     put_all(db_support_keyspace(db, "table"), 'z');
     DB_OK(firn_db_close(db, &err));

@@ -246,7 +246,7 @@ holds_checkpoint(struct world *world, struct firn_db *db, unsigned slot,
     DB_OK(rc);
     for (unsigned k = 0; k < KEYSPACES; k++) {
         char keyspace[] = {'k', (char)('0' + k), 0};
-        DB_OK(firn_db_view_keyspace_open(view, keyspace, &keyspaces[k], &err));
+        DB_OK(firn_db_keyspace_open_in(view, keyspace, &keyspaces[k], &err));
     }
     bool is_held = holds_at(world, keyspaces, view, &checkpoint->values);
     firn_db_view_close(view);

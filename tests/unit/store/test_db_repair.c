@@ -360,11 +360,11 @@ make_nameless(struct db_support *support, uint32_t id)
     firn_db_image(db)->next_id = id;
     db_support_put(db_support_keyspace(db, "far"), "key", "value");
     DB_OK(firn_db_maintain_flush(db, &err));
-    const struct firn_db_tree *list = firn_db_image_find(firn_db_image(db), FIRN_DB_KEYSPACE_LIST);
+    const struct firn_db_tree *list = firn_db_trees_find(firn_db_image(db), FIRN_DB_KEYSPACE_LIST);
     DB_OK(firn_lsm_tree_visit_parts(list->lsm_tree, NULL, note_run, &number, &err));
     DB_OK(firn_db_close(db, &err));
     DB_OK(firn_os_dir_open(support->dir, "runs", &runs, &err));
-    firn_run_file_name(number, firn_db_kinds[0], name);
+    firn_run_file_name(number, firn_db_image_kinds[0], name);
     DB_OK(firn_os_remove_file(runs, name, &err));
     firn_os_dir_close(runs);
     remove_files(support->dir, "manifest-");

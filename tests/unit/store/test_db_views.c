@@ -237,7 +237,7 @@ a_view_of_an_empty_store_sees_nothing(void **state)
     DB_OK(firn_db_maintain_compact(scene->db, NULL, &err));
     assert_null(get_at(keyspace, view, "a"));
     assert_string_equal(keys_at(keyspace, view), "");
-    DB_FAILS(firn_db_view_keyspace_open(view, "k", &keyspace, &err), FIRN_NOT_FOUND, "'k'");
+    DB_FAILS(firn_db_keyspace_open_in(view, "k", &keyspace, &err), FIRN_NOT_FOUND, "'k'");
     firn_db_view_close(view);
 }
 
@@ -301,7 +301,7 @@ names_at(struct firn_db *db, struct firn_db_view *view)
     firn_error err;
     names[0] = '\0';
     DB_OK(view == NULL ? firn_db_keyspace_list(db, append_name, names, &err)
-                       : firn_db_view_keyspace_list(view, append_name, names, &err));
+                       : firn_db_keyspace_list_in(view, append_name, names, &err));
     return names;
 }
 
@@ -350,7 +350,7 @@ a_dropped_keyspace_is_gone_but_for_who_saw_it(void **state)
         assert_null(db_support_get(again, "a"));
         db_support_put(again, "c", "3");
         settle(scene, round);
-        DB_OK(firn_db_view_keyspace_open(view, "first", &seen, &err));
+        DB_OK(firn_db_keyspace_open_in(view, "first", &seen, &err));
         assert_ptr_equal(seen, first);
         assert_string_equal(get_at(first, view, "b"), "1");
         assert_string_equal(keys_at(first, view), "a b ");
