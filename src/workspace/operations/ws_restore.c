@@ -400,19 +400,40 @@ tell_foreign(const firn_callbacks *callbacks)
             "alone; firn restore --resume --trust-journal finishes it");
 }
 
+/* Reads the journal, and whether what is pending is foreign. What only reads does so beside others: a
+ * restore of this user that ends meanwhile has taken its note away, but is still in the journal that was
+ * read. So a journal that looks foreign is read again until two reads see the same one. */
+static int
+pending_look(struct firn_ws_restoring *restoring, bool *out_is_foreign, firn_error *err)
+{
+    enum { LOOKS_MAX = 8 };
+    const struct firn_ws_opened *opened = restoring->opened;
+    struct firn_catalog_journal *journal = &restoring->journal;
+    uint8_t last[FIRN_CATALOG_JOURNAL_TAG_SIZE];
+    for (unsigned i = 0;; i++) {
+        FIRN_TRY_RETURN(
+            firn_catalog_journal_read(opened->db, opened->workspace.number, journal, err));
+        FIRN_TRY_RETURN(
+            firn_ws_begun_is_foreign(restoring->ws, opened, journal, out_is_foreign, err));
+        if (!*out_is_foreign || !firn_db_is_read_only(opened->db) || i == LOOKS_MAX ||
+            (i > 0 && memcmp(last, journal->tag, sizeof last) == 0)) {
+            return FIRN_OK;
+        }
+        memcpy(last, journal->tag, sizeof last);
+        firn_catalog_journal_deinit(journal);
+        FIRN_TRY_RETURN(firn_db_refresh(opened->db, err));
+    }
+}
+
 /* Fills restoring->journal. If a foreign restore is pending (ws_internal.h): a resume or an undo
  * (is_about_it) fails with FIRN_UNTRUSTED unless the options trust the journal; for any other
  * operation the restore is reported and ignored. */
 static int
 pending_read(struct firn_ws_restoring *restoring, bool is_about_it, firn_error *err)
 {
-    const struct firn_ws_opened *opened = restoring->opened;
     bool is_foreign;
     int rc;
-    FIRN_TRY(
-        firn_catalog_journal_read(opened->db, opened->workspace.number, &restoring->journal, err));
-    FIRN_TRY(
-        firn_ws_begun_is_foreign(restoring->ws, opened, &restoring->journal, &is_foreign, err));
+    FIRN_TRY(pending_look(restoring, &is_foreign, err));
     if (!is_foreign || (is_about_it && restoring->options->trust_journal)) {
         goto out;
     }
