@@ -303,7 +303,6 @@ struct firn_block_cache {
         _Atomic size_t used_bytes;  /* with what is lent; read without the mutex as a hint */
         _Atomic size_t lent_bytes;  /* likewise */
         _Atomic size_t extra_bytes; /* likewise; added to the budget */
-        _Atomic bool is_recalled;   /* likewise; set without it */
         size_t kept_bytes;          /* for blocks and tables: never lent */
         size_t large_bytes;
         uint32_t slabs_taken;
@@ -313,6 +312,7 @@ struct firn_block_cache {
         uint32_t first_free_large; /* index of a frame + 1 */
         uint32_t large_high;       /* large frames from here on were never used */
         bool has_large_pages;
+        _Atomic bool is_recalled; /* what is lent; read as a hint, and set without the mutex */
     } memory;
 };
 

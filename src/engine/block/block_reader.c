@@ -158,19 +158,19 @@ read_edges(struct firn_block_reader *reader, uint64_t size, firn_error *err)
         reader->descriptor, size - FIRN_BLOCK_FORMAT_FOOTER_SIZE, bytes, sizeof bytes, err));
     FIRN_TRY_RETURN(firn_block_format_decode_footer(bytes, reader->kind, path, footer, err));
     if (memcmp(id.bytes, footer->id.bytes, sizeof id.bytes) != 0) {
-        FIRN_TRY_RETURN(firn_error_set(err, FIRN_CORRUPT,
-                                       "'%s': header and footer are of different files", path));
+        return firn_error_set(err, FIRN_CORRUPT, "'%s': header and footer are of different files",
+                              path);
     }
     uint64_t end = size - FIRN_BLOCK_FORMAT_FOOTER_SIZE;
     if (footer->file_size != size || footer->toc_offset < FIRN_BLOCK_FORMAT_HEADER_SIZE ||
         footer->toc_offset % FIRN_BLOCK_FORMAT_ALIGNMENT != 0 || footer->toc_offset > end ||
         footer->toc_size != end - footer->toc_offset) {
-        FIRN_TRY_RETURN(firn_error_set(
-            err, FIRN_CORRUPT,
-            "'%s': the file has %llu bytes; its footer says %llu, with the "
-            "table of contents at %llu, %llu long",
-            path, (unsigned long long)size, (unsigned long long)footer->file_size,
-            (unsigned long long)footer->toc_offset, (unsigned long long)footer->toc_size));
+        return firn_error_set(err, FIRN_CORRUPT,
+                              "'%s': the file has %llu bytes; its footer says %llu, with the "
+                              "table of contents at %llu, %llu long",
+                              path, (unsigned long long)size, (unsigned long long)footer->file_size,
+                              (unsigned long long)footer->toc_offset,
+                              (unsigned long long)footer->toc_size);
     }
     return FIRN_OK;
 }
@@ -323,9 +323,9 @@ open_file(struct firn_block_reader *reader, struct firn_block_descriptors *descr
     FIRN_TRY_RETURN(
         firn_block_descriptor_open(descriptors, dir, name, &stat, &reader->descriptor, err));
     if (stat.size_bytes < FILE_SIZE_MIN) {
-        FIRN_TRY_RETURN(firn_error_set(
+        return firn_error_set(
             err, FIRN_CORRUPT, "'%s': %llu bytes are too few for a firn block file",
-            firn_block_descriptor_path(reader->descriptor), (unsigned long long)stat.size_bytes));
+            firn_block_descriptor_path(reader->descriptor), (unsigned long long)stat.size_bytes);
     }
     FIRN_TRY_RETURN(read_edges(reader, stat.size_bytes, err));
     FIRN_TRY_RETURN(check_toc(reader, err));

@@ -188,14 +188,14 @@ read_key(struct scan *scan, uint64_t offset, size_t size, firn_error *err)
 {
     firn_buf_clear(&scan->key);
     if (firn_buf_reserve(&scan->key, size) != FIRN_OK) {
-        FIRN_TRY_RETURN(firn_error_no_memory(err, "a key of a table"));
+        return firn_error_no_memory(err, "a key of a table");
     }
     for (size_t done = 0; done < size;) {
         const uint8_t *bytes;
         size_t part = size - done < WINDOW_SIZE ? size - done : WINDOW_SIZE;
         FIRN_TRY_RETURN(look_at(scan, offset + done, part, &bytes, err));
         if (firn_buf_append(&scan->key, bytes, part) != FIRN_OK) {
-            FIRN_TRY_RETURN(firn_error_no_memory(err, "a key of a table"));
+            return firn_error_no_memory(err, "a key of a table");
         }
         done += part;
     }
@@ -210,28 +210,28 @@ read_head(struct scan *scan, uint32_t *out_key_size, uint32_t *out_value_size, u
     const uint8_t *head;
     uint64_t left = scan->end - scan->next;
     if (left < FIRN_ALXSV1_RECORD_HEAD_SIZE) {
-        FIRN_TRY_RETURN(firn_error_set(err, FIRN_CORRUPT,
-                                       "'%s' has %" PRIu64 " bytes at offset %" PRIu64
-                                       " between its last record and its footer",
-                                       firn_os_file_path(scan->file), left, scan->next));
+        return firn_error_set(err, FIRN_CORRUPT,
+                              "'%s' has %" PRIu64 " bytes at offset %" PRIu64
+                              " between its last record and its footer",
+                              firn_os_file_path(scan->file), left, scan->next);
     }
     FIRN_TRY_RETURN(look_at(scan, scan->next, FIRN_ALXSV1_RECORD_HEAD_SIZE, &head, err));
     *out_key_size = firn_load_le32(head);
     *out_value_size = firn_load_le32(head + 4);
     *out_size = firn_alxsv1_format_record_size(head);
     if (*out_size > left) {
-        FIRN_TRY_RETURN(firn_error_set(
+        return firn_error_set(
             err, FIRN_CORRUPT,
             "the record at offset %" PRIu64 " of '%s' claims a key of %" PRIu32
             " bytes and a value of %" PRIu32 ", where the footer follows after %" PRIu64,
-            scan->next, firn_os_file_path(scan->file), *out_key_size, *out_value_size, left));
+            scan->next, firn_os_file_path(scan->file), *out_key_size, *out_value_size, left);
     }
     if (*out_key_size > scan->key_size_max) {
-        FIRN_TRY_RETURN(firn_error_set(
-            err, FIRN_LIMIT,
-            "the record at offset %" PRIu64 " of '%s' has a key of %" PRIu32
-            " bytes, and at most %" PRIu64 " are accepted",
-            scan->next, firn_os_file_path(scan->file), *out_key_size, scan->key_size_max));
+        return firn_error_set(err, FIRN_LIMIT,
+                              "the record at offset %" PRIu64 " of '%s' has a key of %" PRIu32
+                              " bytes, and at most %" PRIu64 " are accepted",
+                              scan->next, firn_os_file_path(scan->file), *out_key_size,
+                              scan->key_size_max);
     }
     return FIRN_OK;
 }
@@ -283,9 +283,8 @@ check_header(struct firn_os_file *file, struct firn_alxsv1_sink *sink, uint64_t 
         FIRN_TRY_RETURN(
             damaged(sink, err, "'%s' is not an ALXS table: it does not begin with ALXS", path));
     } else if (version > FIRN_ALXSV1_VERSION) {
-        FIRN_TRY_RETURN(firn_error_set(err, FIRN_NEWER,
-                                       "'%s' is an ALXS table of version %u, not %d", path, version,
-                                       FIRN_ALXSV1_VERSION));
+        return firn_error_set(err, FIRN_NEWER, "'%s' is an ALXS table of version %u, not %d", path,
+                              version, FIRN_ALXSV1_VERSION);
     }
     if (version < FIRN_ALXSV1_VERSION) {
         FIRN_TRY_RETURN(
@@ -361,11 +360,11 @@ check_record(struct walk *walk, const struct firn_alxsv1_record *record, firn_er
                                 record->offset, path));
     }
     if (walk->index != NULL && record->value_size > walk->options->value_size_max) {
-        FIRN_TRY_RETURN(firn_error_set(
-            err, FIRN_LIMIT,
-            "the record at offset %" PRIu64 " of '%s' has a value of %" PRIu32
-            " bytes, and at most %" PRIu64 " are accepted",
-            record->offset, path, record->value_size, walk->options->value_size_max));
+        return firn_error_set(err, FIRN_LIMIT,
+                              "the record at offset %" PRIu64 " of '%s' has a value of %" PRIu32
+                              " bytes, and at most %" PRIu64 " are accepted",
+                              record->offset, path, record->value_size,
+                              walk->options->value_size_max);
     }
     info->count++;
     info->equal_count += record->order == 0 ? 1 : 0;

@@ -152,10 +152,10 @@ compare_in_file(const struct firn_alxsv1_index_entry *entry, struct firn_os_file
         done += size;
     }
     if (crc != entry->key_crc) {
-        FIRN_TRY_RETURN(firn_error_set(
+        return firn_error_set(
             err, FIRN_CORRUPT,
             "the key at offset %" PRIu64 " of '%s' is not what it was when the table was opened",
-            entry->offset + FIRN_ALXSV1_RECORD_HEAD_SIZE, firn_os_file_path(file)));
+            entry->offset + FIRN_ALXSV1_RECORD_HEAD_SIZE, firn_os_file_path(file));
     }
     if (order == 0) {
         order = (entry->key_size > key.size) - (entry->key_size < key.size);

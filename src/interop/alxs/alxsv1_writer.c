@@ -212,7 +212,7 @@ firn_alxsv1_writer_append(struct firn_alxsv1_writer *writer, firn_slice key, fir
     FIRN_TRY_RETURN(check_record(writer, key, value, err));
     if (key.size > writer->last_key.capacity &&
         firn_buf_reserve(&writer->last_key, key.size - writer->last_key.size) != FIRN_OK) {
-        FIRN_TRY_RETURN(firn_error_no_memory(err, "a key of a table"));
+        return firn_error_no_memory(err, "a key of a table");
     }
     CHECK(key.size <= UINT32_MAX && value.size <= UINT32_MAX);
     firn_alxsv1_format_put_record_head(head, (uint32_t)key.size, (uint32_t)value.size);

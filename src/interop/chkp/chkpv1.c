@@ -135,22 +135,21 @@ firn_chkpv1_check_entry(struct firn_os_file *dat, uint64_t dat_size,
                      firn_range_inside(entry->offset + FIRN_CHKPV1_ENTRY_HEAD_SIZE,
                                        entry->stored_size, dat_size);
     if (!is_inside) {
-        FIRN_TRY_RETURN(firn_error_set(err, FIRN_CORRUPT,
-                                       "the index has object %s at offset %" PRIu64 " with %" PRIu64
-                                       " stored bytes, outside the %" PRIu64 " bytes of '%s'",
-                                       hex, entry->offset, entry->stored_size, dat_size,
-                                       firn_os_file_path(dat)));
+        return firn_error_set(err, FIRN_CORRUPT,
+                              "the index has object %s at offset %" PRIu64 " with %" PRIu64
+                              " stored bytes, outside the %" PRIu64 " bytes of '%s'",
+                              hex, entry->offset, entry->stored_size, dat_size,
+                              firn_os_file_path(dat));
     }
     uint8_t bytes[FIRN_CHKPV1_ENTRY_HEAD_SIZE];
     struct firn_chkpv1_entry found;
     FIRN_TRY_RETURN(firn_os_file_read_exact(dat, entry->offset, bytes, sizeof bytes, err));
     firn_chkpv1_format_get_entry_head(bytes, &found);
     if (!firn_hash_equal(&found.hash, &entry->hash) || found.stored_size != entry->stored_size) {
-        FIRN_TRY_RETURN(
-            firn_error_set(err, FIRN_CORRUPT,
-                           "'%s' does not have object %s with %" PRIu64
-                           " stored bytes at offset %" PRIu64 ", where its index has it",
-                           firn_os_file_path(dat), hex, entry->stored_size, entry->offset));
+        return firn_error_set(err, FIRN_CORRUPT,
+                              "'%s' does not have object %s with %" PRIu64
+                              " stored bytes at offset %" PRIu64 ", where its index has it",
+                              firn_os_file_path(dat), hex, entry->stored_size, entry->offset);
     }
     return FIRN_OK;
 }
@@ -176,8 +175,7 @@ firn_chkpv1_locate(struct firn_chkpv1 *pack, const firn_hash *hash, struct firn_
     if (!is_found) {
         char hex[FIRN_HASH_HEX_SIZE];
         firn_hex_encode(hash->bytes, sizeof hash->bytes, hex);
-        FIRN_TRY_RETURN(
-            firn_error_set(err, FIRN_NOT_FOUND, "pack %s has no object %s", pack->name, hex));
+        return firn_error_set(err, FIRN_NOT_FOUND, "pack %s has no object %s", pack->name, hex);
     }
     *out = entry;
     return FIRN_OK;

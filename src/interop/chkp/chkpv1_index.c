@@ -312,10 +312,10 @@ sum_index(const struct firn_chkpv1_index *index, struct sum *out, firn_error *er
         FIRN_TRY_RETURN(firn_chkpv1_index_get(index, first, count, entries, err));
         for (size_t i = 0; i < count; i++) {
             if (firn_chkpv1_format_compare_hash(&entries[i].hash, &last) < 0) {
-                FIRN_TRY_RETURN(firn_error_set(err, FIRN_CORRUPT,
-                                               "'%s' is not sorted: entry %" PRIu64
-                                               " is smaller than the one before",
-                                               firn_os_file_path(index->file), first + i));
+                return firn_error_set(err, FIRN_CORRUPT,
+                                      "'%s' is not sorted: entry %" PRIu64
+                                      " is smaller than the one before",
+                                      firn_os_file_path(index->file), first + i);
             }
             last = entries[i].hash;
             add_entry(out, &entries[i]);

@@ -64,9 +64,9 @@ firn_chkpv1_scan_init(struct firn_chkpv1_scan *scan, struct firn_os_file *file, 
     FIRN_TRY_RETURN(firn_os_file_stat(file, &status, err));
     scan->file_size = status.size_bytes;
     if (scan->file_size < FIRN_CHKPV1_HEADER_SIZE) {
-        FIRN_TRY_RETURN(firn_error_set(
-            err, FIRN_CORRUPT, "'%s' has %" PRIu64 " bytes, fewer than the header of a CHKP pack",
-            firn_os_file_path(file), scan->file_size));
+        return firn_error_set(err, FIRN_CORRUPT,
+                              "'%s' has %" PRIu64 " bytes, fewer than the header of a CHKP pack",
+                              firn_os_file_path(file), scan->file_size);
     }
     uint8_t header[FIRN_CHKPV1_HEADER_SIZE];
     FIRN_TRY_RETURN(firn_os_file_read_exact(file, 0, header, sizeof header, err));
@@ -147,21 +147,20 @@ firn_chkpv1_scan_next(struct firn_chkpv1_scan *scan, struct firn_chkpv1_entry *o
         return check_end(scan, err);
     }
     if (!firn_range_inside(scan->next, FIRN_CHKPV1_ENTRY_HEAD_SIZE, scan->file_size)) {
-        FIRN_TRY_RETURN(firn_error_set(err, FIRN_CORRUPT,
-                                       "'%s' has %" PRIu64 " bytes: it ends inside entry %" PRIu32
-                                       " of %" PRIu32 " at offset %" PRIu64,
-                                       firn_os_file_path(scan->file), scan->file_size,
-                                       scan->seen + 1, scan->count, scan->next));
+        return firn_error_set(err, FIRN_CORRUPT,
+                              "'%s' has %" PRIu64 " bytes: it ends inside entry %" PRIu32
+                              " of %" PRIu32 " at offset %" PRIu64,
+                              firn_os_file_path(scan->file), scan->file_size, scan->seen + 1,
+                              scan->count, scan->next);
     }
     FIRN_TRY_RETURN(read_head(scan, out, err));
     uint64_t frame_offset = scan->next + FIRN_CHKPV1_ENTRY_HEAD_SIZE;
     if (!firn_range_inside(frame_offset, out->stored_size, scan->file_size)) {
-        FIRN_TRY_RETURN(firn_error_set(err, FIRN_CORRUPT,
-                                       "'%s' has %" PRIu64 " bytes, but entry %" PRIu32
-                                       " of %" PRIu32 " at offset %" PRIu64
-                                       " says that it stores %" PRIu64,
-                                       firn_os_file_path(scan->file), scan->file_size,
-                                       scan->seen + 1, scan->count, scan->next, out->stored_size));
+        return firn_error_set(err, FIRN_CORRUPT,
+                              "'%s' has %" PRIu64 " bytes, but entry %" PRIu32 " of %" PRIu32
+                              " at offset %" PRIu64 " says that it stores %" PRIu64,
+                              firn_os_file_path(scan->file), scan->file_size, scan->seen + 1,
+                              scan->count, scan->next, out->stored_size);
     }
     scan->next = frame_offset + out->stored_size;
     scan->seen++;

@@ -218,7 +218,7 @@ firn_chkpv1_verify(struct firn_chkpv1 *pack, void (*on_damage)(void *ctx, const 
     FIRN_TRY_RETURN(check_name(pack, &findings, err));
     if (findings.code != FIRN_OK) {
         DCHECK(findings.code == FIRN_CORRUPT || findings.code == FIRN_LIMIT);
-        FIRN_TRY_RETURN(firn_error_set(err, findings.code, "%s", findings.first.text));
+        return firn_error_set(err, findings.code, "%s", findings.first.text);
     }
     return FIRN_OK;
 }

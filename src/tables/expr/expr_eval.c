@@ -519,7 +519,7 @@ eval_args(struct firn_expr_eval *eval, const struct firn_expr_node *node, const 
     args->nodes = are_few ? args->few_nodes : firn_alloc_array(node->arg_count, sizeof(void *));
     args->values = are_few ? args->few_values : firn_alloc_array(node->arg_count, sizeof(void *));
     if (args->nodes == NULL || args->values == NULL) {
-        FIRN_TRY_RETURN(firn_error_no_memory(err, "values of an expression"));
+        return firn_error_no_memory(err, "values of an expression");
     }
     for (uint32_t i = 0; i < node->arg_count; i++) {
         FIRN_TRY_RETURN(eval_node(eval, node->args[i], mask, err));
@@ -553,6 +553,7 @@ eval_strict(struct firn_expr_eval *eval, const struct firn_expr_node *node, stru
     int rc;
     FIRN_TRY(eval_args(eval, node, mask, &args, err));
     if (node->op == FIRN_EXPR_OP_CAST && is_cast_free(eval->builder.nodes, node)) {
+        DCHECK(args.values[0] != NULL);  /* a cast has an argument */
         state->values = *args.values[0]; /* release_args does not free their memory */
         goto out;
     }

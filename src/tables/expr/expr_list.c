@@ -75,7 +75,7 @@ add_columns(const struct firn_schema *schema, struct firn_expr_list *list, size_
         FIRN_TRY_RETURN(grow_list(list, capacity, &item, err));
         FIRN_TRY_RETURN(firn_expr_create_column(schema, (uint32_t)i, &item->expr, err));
         if (set_name(item, schema->columns[i].name, false) != FIRN_OK) {
-            FIRN_TRY_RETURN(firn_error_no_memory(err, "a list of expressions"));
+            return firn_error_no_memory(err, "a list of expressions");
         }
     }
     return FIRN_OK;

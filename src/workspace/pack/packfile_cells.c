@@ -293,7 +293,7 @@ firn_packfile_cells_builder_finish(struct firn_packfile_cells_builder *builder, 
     }
     if (builder->levels[builder->top].list.size == 0 &&
         begin_list(builder, builder->top, 0) != FIRN_OK) {
-        FIRN_TRY_RETURN(firn_error_no_memory(err, "a list of cells"));
+        return firn_error_no_memory(err, "a list of cells");
     }
     FIRN_TRY_RETURN(put_list(builder, builder->top, err));
     *out = builder->name;

@@ -137,7 +137,7 @@ firn_packfile_delta_read(struct firn_packfile_scratch *scratch, const firn_hash 
     *out = firn_bytes(NULL, 0);
     firn_buf_clear(&buffers->stored);
     if (firn_buf_append_slice(&buffers->stored, stored) != FIRN_OK) {
-        FIRN_TRY_RETURN(firn_error_no_memory(err, "a delta"));
+        return firn_error_no_memory(err, "a delta");
     }
     FIRN_TRY_RETURN(firn_packfile_delta_decode(firn_buf_slice(&buffers->stored), &delta, err));
     FIRN_TRY_RETURN(read_base(ctx, scratch, &delta.base, &kind, &base, err));

@@ -556,7 +556,7 @@ finish_cells(struct cell_stream *stream, firn_error *err)
         FIRN_TRY_RETURN(firn_scan_window_release(worker, stream->pieces, err));
     }
     if (firn_scan_is_stopped(worker->scan)) {
-        FIRN_TRY_RETURN(firn_error_set(err, FIRN_CANCELLED, "cancelled")); /* not all have names */
+        return firn_error_set(err, FIRN_CANCELLED, "cancelled"); /* not all have names */
     }
     DCHECK(!stream->has_window && stream->count <= IN_LIST); /* (I3) */
     for (size_t i = 0; i < stream->count; i++) {
