@@ -3,10 +3,10 @@
  * compaction/compaction_inputs.c: what a compaction reads: the runs of its plan as sources of a
  * merge, their range deletes, and where there may be other versions of the keys.
  *
- * Covered runs. A run is not read if range deletes of other inputs hide all that is in it from
- * every live view: then the rule of merge.h drops every version. For that it is enough to look at
- * what MANIFEST says of the run. So a run that is missing or damaged can be left behind like this,
- * and a range delete frees large runs at once.
+ * Covered runs. A run is not read if range deletes of other inputs hide all of its entries from
+ * every live view: the rule of merge.h would drop every version. What MANIFEST says of the run is
+ * enough to decide this, so a compaction can drop a run that is missing or damaged, and a range
+ * delete frees large runs at once.
  *
  * (I1) A run counts as covered only if range deletes that are newer than all of its versions
  *      (sequence_max) together contain all of its keys ([lower, upper)), and each live view that
@@ -15,8 +15,9 @@
  * (I2) The range deletes are in runs that MANIFEST names, so they survive a crash after the covered
  *      run is gone. (Not checked: a compaction has no other inputs.)
  *
- * Whether the range deletes themselves may be dropped is decided as ever (merge_ranges.c). Range
- * deletes outside of the inputs are not asked, and of very many only some: then the run is read.
+ * merge_ranges.c decides, as for any merge, whether the range deletes themselves may be dropped.
+ * Range deletes outside of the inputs do not count, and of very many inside only the first do: a run
+ * that they alone would cover is read.
  *
  * Failure: errors of opening and reading the inputs, except those that are covered.
  */

@@ -18,7 +18,7 @@
  * memtables (one is flushed when it has an eighth, and at most 64 MiB), the rest for what the
  * trees keep of their runs.
  *
- * Locking: the mutex of commits (rank DB_COMMIT) belongs to db_write.c. state_mutex (rank DB_STATE)
+ * Locking: the mutex of commits (rank DB_COMMIT) belongs to db_write.c and db_lead.c. state_mutex (rank DB_STATE)
  * guards the trees of the image, the handles of keyspaces, is_changing_list and the list of open
  * views. The mutex of jobs (rank DB_JOBS) guards background work. None is held during I/O.
  */

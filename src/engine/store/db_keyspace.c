@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * store/db_keyspace.c: keyspaces by name: finding, creating, listing.
+ * store/db_keyspace.c: keyspaces by name: finding, creating, listing, now and in a view.
  *
  * Keyspace 0 is the list of the others: it maps names to ids. Creating a keyspace is a commit with one
  * put into the list. So names are as durable and as ordered as everything else, and a view sees the

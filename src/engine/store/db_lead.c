@@ -7,8 +7,7 @@
  * everything for a flush, removing dropped trees, removing old segments of the log. A thread that waits
  * for the place goes before the commits that are queued.
  *
- * What happens to a handle whose log failed is said in db_write.c (I3): it is latched, and takes no
- * more commits.
+ * A handle whose log failed is latched: it takes no more commits (db_write.c, I3).
  *
  * Locking: the mutex of commits guards the place and the latch.
  */

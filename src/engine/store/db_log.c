@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * store/db_log.c: the store's log: its name, its options, and reading it beside a writer.
+ * store/db_log.c: the store's log: its name, its options, syncing it, and reading it beside a writer.
  *
  * A reader takes no lock. The log itself can tell a record that is just being appended from damage.
  * But if the writer removes a segment that the reader still needs, reading ends with FIRN_BUSY, or

@@ -13,7 +13,7 @@
  *      keyspace: a name is used again only after a drop that the view sees.
  * (I2) A tree is kept as long as its keyspace exists now, in a checkpoint or in an open view. The
  *      list itself and firn's own keyspaces are outside views: they exist until they are dropped.
- *      Their names are looked up in the whole list (db_view.c).
+ *      Their names are looked up in the whole list (db_keyspace.c).
  * (I3) Compaction of the list drops a version only if no view needs it (merge.h), so the remaining
  *      versions suffice for all remaining views.
  * (Not checked: they concern versions that are in runs, or gone.)

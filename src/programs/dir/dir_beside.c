@@ -8,9 +8,9 @@
  *   around. So what git knows of its worktrees, in .git/worktrees, and the paths in .gitmodules are looked at
  *   before and after: a directory counts if it has something in it, but no .git, and was not so before.
  *
- * Only a repository in the root of the workspace is looked at. Its files may come from elsewhere: they are
- * opened only if they are regular files, are read up to a limit, and decide nothing but which paths are asked
- * for a .git, and named. What cannot be read is not there.
+ * Only a repository in the root of the workspace is looked at. Its files may come from elsewhere: no link is
+ * followed, regular files alone are read, up to a limit, and what they say decides nothing but below which
+ * directories a .git is looked for. What cannot be read counts as missing.
  */
 #include "dir/dir.h"
 
@@ -25,22 +25,56 @@
 #include <unistd.h>
 
 #include "hook/hook.h"
+#include "task/task.h"
 #include "term/term.h"
 
 enum { FILE_SIZE_MAX = 1 << 20, DIRS_MAX = 1000 };
 
 /* ---- files of git ---- */
 
+/* A path below the root of the workspace; none of its components is a link (task/task_beneath.c). */
+struct below {
+    char path[PATH_MAX];
+    struct firn_task_beneath at;
+};
+
+/* false: the directory of its last component cannot be opened. */
+static bool
+open_below(struct below *below, const char *root, const char *path)
+{
+    firn_error err;
+    int size = snprintf(below->path, sizeof(below->path), "%s/%s", root, path);
+    return size > 0 && (size_t)size < sizeof(below->path) &&
+           firn_task_beneath_open(&below->at, below->path, strlen(root),
+                                  FIRN_TASK_BENEATH_MAKES_NONE, &err) == FIRN_OK &&
+           below->at.fd >= 0;
+}
+
+/* The directory of the last component; closes what open_below has opened. NULL: it cannot be read. */
+static DIR *
+list_below(struct below *below)
+{
+    DIR *dir = fdopendir(below->at.fd);
+    if (dir == NULL) {
+        firn_task_beneath_close(&below->at);
+    }
+    return dir;
+}
+
 /* The beginning of a regular file; NULL if there is none. The caller frees it. */
 static char *
-read_file(const char *path)
+read_file(const char *root, const char *path)
 {
-    struct stat stat;
+    struct below below;
+    firn_error err;
+    int file = -1;
     size_t size = 0;
-    int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW);
-    char *text = file >= 0 && fstat(file, &stat) == 0 && S_ISREG(stat.st_mode)
-                     ? malloc(FILE_SIZE_MAX + 1)
-                     : NULL;
+    if (!open_below(&below, root, path)) {
+        return NULL;
+    }
+    int code = firn_task_beneath_read(&below.at, &file, &err);
+    firn_task_beneath_close(&below.at);
+    char *text = code == FIRN_OK && file >= 0 ? malloc(FILE_SIZE_MAX + 1) : NULL;
     while (text != NULL && size < FILE_SIZE_MAX) {
         ssize_t got = read(file, text + size, FILE_SIZE_MAX - size);
         if (got <= 0) {
@@ -84,14 +118,18 @@ static bool
 is_without_git(const char *root, const char *path)
 {
     char probe[PATH_MAX];
+    struct below below;
     struct stat stat;
-    int length = snprintf(probe, sizeof(probe), "%s/%s/.git", root, path);
-    if (length < 0 || (size_t)length >= sizeof(probe) || lstat(probe, &stat) == 0) {
+    size_t count = 0;
+    int length = snprintf(probe, sizeof(probe), "%s/.git", path);
+    if (length < 0 || (size_t)length >= sizeof(probe) || !open_below(&below, root, probe)) {
         return false;
     }
-    probe[(size_t)length - strlen("/.git")] = '\0';
-    DIR *dir = opendir(probe);
-    size_t count = 0;
+    if (fstatat(below.at.fd, ".git", &stat, AT_SYMLINK_NOFOLLOW) == 0) {
+        firn_task_beneath_close(&below.at);
+        return false;
+    }
+    DIR *dir = list_below(&below);
     while (dir != NULL && count < 3 && readdir(dir) != NULL) { /* "." and ".." are two */
         count++;
     }
@@ -124,16 +162,17 @@ add(struct firn_dir_beside *beside, const char *root, const char *path, bool is_
 static void
 look_at_worktree(struct firn_dir_beside *beside, const char *root, const char *name)
 {
-    char from[PATH_MAX];
+    char from[NAME_MAX + 32];
     char path[2 * PATH_MAX];
-    int length = snprintf(from, sizeof(from), "%s/.git/worktrees/%s/gitdir", root, name);
-    char *text = length > 0 && (size_t)length < sizeof(from) ? read_file(from) : NULL;
+    (void)snprintf(from, sizeof(from), ".git/worktrees/%s/gitdir", name);
+    char *text = read_file(root, from);
     if (text == NULL) {
         return;
     }
     text[strcspn(text, "\r\n")] = '\0';
-    from[(size_t)length - strlen("gitdir")] = '\0';
-    length = snprintf(path, sizeof(path), "%s%s", text[0] == '/' ? "" : from, text);
+    int length = text[0] == '/'
+                     ? snprintf(path, sizeof(path), "%s", text)
+                     : snprintf(path, sizeof(path), "%s/.git/worktrees/%s/%s", root, name, text);
     free(text);
     if (length <= 0 || (size_t)length >= sizeof(path) || path[0] != '/') {
         return;
@@ -152,9 +191,8 @@ look_at_worktree(struct firn_dir_beside *beside, const char *root, const char *n
 static void
 look_at_worktrees(struct firn_dir_beside *beside, const char *root)
 {
-    char path[PATH_MAX];
-    int length = snprintf(path, sizeof(path), "%s/.git/worktrees", root);
-    DIR *dir = length > 0 && (size_t)length < sizeof(path) ? opendir(path) : NULL;
+    struct below below;
+    DIR *dir = open_below(&below, root, ".git/worktrees/.list") ? list_below(&below) : NULL;
     const struct dirent *entry;
     for (size_t i = 0; dir != NULL && i < DIRS_MAX && (entry = readdir(dir)) != NULL; i++) {
         if (entry->d_name[0] != '.') {
@@ -170,9 +208,7 @@ look_at_worktrees(struct firn_dir_beside *beside, const char *root)
 static void
 look_at_submodules(struct firn_dir_beside *beside, const char *root)
 {
-    char path[PATH_MAX];
-    int length = snprintf(path, sizeof(path), "%s/.gitmodules", root);
-    char *text = length > 0 && (size_t)length < sizeof(path) ? read_file(path) : NULL;
+    char *text = read_file(root, ".gitmodules");
     char *rest = NULL;
     size_t count = 0;
     char *line = text != NULL ? strtok_r(text, "\r\n", &rest) : NULL;
@@ -196,7 +232,7 @@ look_at_submodules(struct firn_dir_beside *beside, const char *root)
         }
         line[size] = '\0';
         count++;
-        if (line[0] != '/' && strstr(line, "..") == NULL) {
+        if (line[0] != '/') {
             add(beside, root, line, false);
         }
     }

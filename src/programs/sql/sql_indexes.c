@@ -97,18 +97,8 @@ place_in_key(const firn_table_def *def, size_t column)
 static bool
 is_rowid(const firn_table_def *def, size_t column)
 {
-    switch (def->columns[column].type) {
-    case FIRN_TYPE_I8:
-    case FIRN_TYPE_I16:
-    case FIRN_TYPE_I32:
-    case FIRN_TYPE_I64:
-    case FIRN_TYPE_U8:
-    case FIRN_TYPE_U16:
-    case FIRN_TYPE_U32:
-        return def->key_count == 1 && place_in_key(def, column) == 1;
-    default:
-        return false;
-    }
+    return def->key_count == 1 && place_in_key(def, column) == 1 &&
+           firn_sql_table_identity(def->columns[column].type) == FIRN_SQL_BY_ROWID;
 }
 
 static int

@@ -323,6 +323,8 @@ struct firn_sql_table {
     struct firn_sqlvalue_texts *texts; /* the same */
 };
 
+/* How SQLite knows the rows of a table whose key is one column of this type. */
+enum firn_sql_identity firn_sql_table_identity(firn_type type);
 /* Whether a column of a scan is still the one that SQLite was told of: not one that was dropped and made anew with another
  * type. FIRN_INVALID. */
 int firn_sql_table_check_column(const struct firn_sql_table *table, uint32_t column,

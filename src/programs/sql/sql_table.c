@@ -71,10 +71,15 @@ static enum firn_sql_identity
 identity_of(const struct firn_sql_table *table)
 {
     assert(table->orders != NULL && table->orders[0].count >= 1);
-    if (table->orders[0].count > 1) {
-        return FIRN_SQL_BY_BLOB;
-    }
-    switch (table->def->columns[table->orders[0].columns[0]].type) {
+    return table->orders[0].count > 1
+               ? FIRN_SQL_BY_BLOB
+               : firn_sql_table_identity(table->def->columns[table->orders[0].columns[0]].type);
+}
+
+enum firn_sql_identity
+firn_sql_table_identity(firn_type type)
+{
+    switch (type) {
     case FIRN_TYPE_I8:
     case FIRN_TYPE_I16:
     case FIRN_TYPE_I32:
