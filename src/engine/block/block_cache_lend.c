@@ -3,11 +3,11 @@
  * block/block_cache_lend.c: memory that goes between the cache and other uses.
  *
  * Two kinds, in opposite directions:
- *   The cache is given memory beyond its budget while its owner needs it for nothing else. Frames
- *   have slabs for the budget alone, so it is larger blocks that gain: their memory can be given back
- *   one by one, wherever other blocks are pinned. When the owner wants it back, blocks are evicted at
- *   once; one that is pinned gives way to the blocks that are read after it was unpinned.
- *   The cache lends memory of its budget while no block needs it. What is lent counts as used
+ *   The owner of the cache adds memory to its budget while it needs that for nothing else. Only blocks
+ *   larger than a frame use it: frames have slabs for the budget alone, and a slab with one pinned
+ *   frame could not be given back. When the owner takes the memory back, blocks are evicted at once;
+ *   a pinned block is evicted after it was unpinned, when the next block needs room.
+ *   The cache lends memory of its budget while no block needs it. Lent memory counts as used
  *   (block_cache_memory.c). A block that finds no room because of that is not kept, and the loan is
  *   recalled. Once it is back, the cache keeps for itself what it uses and a quarter of the budget
  *   more, so it recalls at most four loans while it grows to all of its budget. What was added is

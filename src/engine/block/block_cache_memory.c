@@ -36,9 +36,9 @@
  * reading and verifying the block.
  *
  * (I1) Memory is charged only while used_bytes stays within budget_bytes and what was added to it
- *      (block_cache_lend.c), before it is allocated, and uncharged after it was released. So it is
- *      beyond that only where blocks were pinned when the addition was taken back. What is lent is
- *      included.
+ *      (block_cache_lend.c), before it is allocated, and uncharged after it was released. So
+ *      used_bytes is larger only while blocks are pinned that the cache kept when the addition was
+ *      taken back. Lent memory counts as used.
  * (I2) Numbers of frames and the order of calls decide where a block is placed, never addresses.
  *      (Not checked: it is about what the code does not read.)
  *

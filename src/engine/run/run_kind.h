@@ -199,8 +199,8 @@ enum { FIRN_RUN_GET_STEPS = 4 };
 struct firn_run_projection {
     const uint32_t *columns; /* ascending */
     size_t count;
-    /* For gets: an index has said that there is such a row, so that a run which is the last to be searched
-     * would ask its filter in vain. */
+    /* For gets: an index names the row, so the last run to be searched has it, and need not check its
+     * filter. */
     bool expects_row;
 };
 

@@ -78,8 +78,8 @@ FIRN_MUST_CHECK int firn_db_lead_check_lock(struct firn_db *db, firn_error *err)
 /* Records the version of MANIFEST in the log, unless the log has it. Syncs nothing. Requires: the
  * leader's place is taken. */
 FIRN_MUST_CHECK int firn_db_lead_vouch(struct firn_db *db, firn_error *err);
-/* For who leads commits, with the mutex of commits: as firn_db_lead_latch; FIRN_FAILED, when it is latched;
- * gives the place back, to who waits for it. */
+/* For the leader of commits, which holds their mutex: latches the handle; returns FIRN_FAILED, with the reason,
+ * for a latched handle; gives the place to the next thread that waits for it. */
 void firn_db_lead_latch_locked(struct firn_db *db, const firn_error *err);
 int firn_db_lead_refuse_failed_locked(const struct firn_db *db, firn_error *err);
 void firn_db_lead_end_locked(struct firn_db *db);

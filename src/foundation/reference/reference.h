@@ -38,8 +38,7 @@ struct firn_reference {
     size_t id_size;
     firn_slice name; /* of the text that was read */
     int64_t time_ns;
-    bool
-        is_day; /* a name that is a day of the week, or "midnight": where nothing is called so, it is the time */
+    bool is_day;   /* a day of the week, or "midnight": the time, unless something has that name */
     uint64_t back; /* how many checkpoints before the one that the base names */
 };
 

@@ -290,8 +290,8 @@ note_any(void *ctx, const firn_workspace_checkpoint *checkpoint)
 }
 
 /* Saves the project's directory if it has never been saved, so that there is a way back from the first turn even if the agent
- * does not run its hooks. The failure of it is told; the hooks are there all the same. out_above is the root of the workspace, if
- * that is above the directory; else "". */
+ * does not run its hooks. A save that fails is reported; the hooks stay installed. out_above is the root of the workspace if that
+ * is above the directory, else "". */
 static int
 save_first(struct firn_cli *cli, const struct firn_hook_agent *agent, char out_above[PATH_MAX])
 {

@@ -48,8 +48,7 @@ struct firn_hook_agent {
     long version; /* the member "version" that the file has to have; 0: none */
     enum firn_hook_agent_form form;
     bool has_type; /* a hook has "type": "command" */
-    bool
-        looks_up; /* in a repository it also reads the settings above the directory where it is started */
+    bool looks_up; /* in a repository it also reads settings above the directory of its start */
     const char
         *wants; /* what its user has to do before it runs hooks of a project; NULL: nothing */
 };

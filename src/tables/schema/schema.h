@@ -319,8 +319,8 @@ bool firn_schema_index_differs(const struct firn_schema_index *index,
 /* ==== keys in messages: schema_key_text.c ==== */
 
 /* Appends the key of a row, or of an entry of the index (NULL: of a row), as a list of values:
- * (17, 'x'). What is long is cut: it has at most 500 characters. FIRN_CORRUPT, without a text, if
- * it is not such a key; then, and on FIRN_NO_MEMORY, out is as it was. Takes no lock. */
+ * (17, 'x'). Long values are cut, so that the list has at most 500 characters. FIRN_CORRUPT, without
+ * a text, for bytes that are no such key; then, and on FIRN_NO_MEMORY, out is as it was. Takes no lock. */
 FIRN_MUST_CHECK int firn_schema_key_text_append(const struct firn_schema *schema,
                                                 const struct firn_schema_index *index,
                                                 firn_slice key, struct firn_buf *out);
