@@ -196,7 +196,11 @@ keep(struct exact *exact, uint32_t node, double d, double scale, double norms)
     const double e = scale * exact->height;
     double from;
     double to;
-    if (exact->is_dot) {
+    if (!(e >= 0 && d + wrong >= 0)) {
+        /* What is not a number bounds nothing: the vector decides. Only a forged norm is negative. */
+        from = 0;
+        to = __builtin_inf();
+    } else if (exact->is_dot) {
         const double reach = 2 * e + 2 * (1 + e) * exact->query + wrong;
         from = d - reach;
         to = d + reach;
