@@ -97,7 +97,7 @@ clone_trees(struct firn_db *db, struct firn_os_dir *to, const struct firn_step *
     struct firn_buf history = {0};
     int rc;
     DCHECK(firn_db_is_led(db) && db->commits.last_sequence == firn_db_published(db));
-    FIRN_TRY(firn_db_checkpoint_write_all(db, &history, err));
+    FIRN_TRY(firn_db_history_encode(db, &history, err));
     const struct firn_lsm_clone clone = {.dir = to,
                                          .history = firn_buf_slice(&history),
                                          .sequence = db->commits.last_sequence,
@@ -142,7 +142,7 @@ flush_rest(struct firn_db *db, firn_error *err)
     const struct firn_compaction_work_wish wish = {.flushes = true};
     DCHECK(firn_db_is_led(db));
     FIRN_TRY_RETURN(firn_db_lead_refuse_failed(db, err));
-    FIRN_TRY_RETURN(firn_db_pace_freeze_all(db, err));
+    FIRN_TRY_RETURN(firn_db_turn_freeze_all(db, err));
     return firn_db_jobs_finish(db, &wish, err);
 }
 

@@ -44,21 +44,6 @@
  * Locking: the state mutex guards the user counts and the replacement.
  */
 
-static void
-release(struct firn_epoch_node *node)
-{
-    firn_db_image_abandon((void *)((char *)node - offsetof(struct firn_db_image, retired)));
-}
-
-void
-firn_db_refresh_retire(struct firn_db *db, struct firn_db_image *image)
-{
-    DCHECK(db->is_read_only && image != firn_db_image(db));
-    DCHECK(image->user_count == 0);
-    firn_epoch_retire(&db->epoch, &image->retired, release);
-    firn_epoch_reclaim(&db->epoch);
-}
-
 /* Whether a new image would show what the present one does. */
 static bool
 is_newest(struct firn_db *db)
@@ -92,7 +77,7 @@ firn_db_refresh(struct firn_db *db, firn_error *err)
     bool is_unused = old->user_count == 0;
     firn_os_mutex_unlock(&db->state_mutex);
     if (is_unused) {
-        firn_db_refresh_retire(db, old);
+        firn_db_image_retire(old);
     }
     firn_db_memory_settle(db);
     return FIRN_OK;
@@ -180,7 +165,8 @@ init(struct firn_db *db, struct firn_os_dir *dir, const struct firn_db_options *
     firn_os_cond_init(db->os, &db->jobs.changed);
     firn_os_cond_init(db->os, &db->jobs.closing);
     firn_epoch_init(&db->epoch);
-    firn_db_keyspace_init(db);
+    firn_db_handles_init(db);
+    db->rest.watch = firn_db_rest_watch;
     atomic_init(&db->image, NULL);
 }
 
@@ -191,7 +177,7 @@ destroy(struct firn_db *db)
     DCHECK(db->jobs.flush_pool == NULL && db->bulk == NULL);
     DCHECK(db->views == NULL && db->view_count == 0);
     DCHECK(db->commits.head == NULL && db->commits.exclusive_waiting == 0);
-    firn_db_keyspace_destroy_all(db);
+    firn_db_handles_destroy_all(db);
     firn_epoch_deinit(&db->epoch);
     firn_block_cache_destroy(db->cache);
     firn_os_file_close(db->readers);
@@ -433,12 +419,12 @@ lighten(struct firn_db *db)
     const struct firn_compaction_work_wish brief = {.compactions = true, .is_brief = true};
     DCHECK(db->jobs.is_closing);
     bool is_long = firn_log_size_bytes(db->log) > CLOSE_LOG_BYTES_MAX;
-    if (is_long && firn_db_pace_flush_pays(db)) {
+    if (is_long && firn_db_turn_flush_pays(db)) {
         FIRN_IGNORE(firn_db_maintain_flush_memtables(db, NULL));
     }
     FIRN_IGNORE(firn_db_jobs_finish(db, &brief, NULL));
-    FIRN_IGNORE(firn_db_keyspace_remove_dropped(db, NULL));
-    FIRN_IGNORE(firn_db_pace_trim(db, &has_more, NULL));
+    FIRN_IGNORE(firn_db_dropped_remove(db, NULL));
+    FIRN_IGNORE(firn_db_turn_trim(db, &has_more, NULL));
     if (has_more && db->lead.log_floor > firn_log_oldest(db->log)) {
         FIRN_IGNORE(firn_log_rotate(db->log, NULL));
     }

@@ -102,6 +102,9 @@ FIRN_MUST_CHECK int firn_db_maintain_compact_range(const struct firn_db_keyspace
                                                    const struct firn_lsm_range *range,
                                                    struct firn_storefile_progress *progress,
                                                    firn_error *err);
+/* Increases the version of MANIFEST, durably, and changes nothing else, so that handles opened from now
+ * on can be told from earlier ones (firn_db_reader_none_below). */
+FIRN_MUST_CHECK int firn_db_maintain_advance(struct firn_db *db, firn_error *err);
 struct firn_os *firn_db_os(const struct firn_db *db);
 struct firn_os_dir *firn_db_dir(const struct firn_db *db);
 bool firn_db_is_read_only(const struct firn_db *db);
@@ -114,9 +117,6 @@ uint64_t firn_db_sequence(const struct firn_db *db);
  * version v on may be deleted once there is no such handle below v. Any thread. */
 uint64_t firn_db_reader_version(struct firn_db *db);
 bool firn_db_reader_none_below(void *db, uint64_t version);
-/* Increases the version, durably, and changes nothing else, so that handles opened from now on can
- * be told from earlier ones. */
-FIRN_MUST_CHECK int firn_db_reader_advance(struct firn_db *db, firn_error *err);
 /* Sets the number of bytes in files that belong to the store but are not its own: the reserve for a
  * full disk counts them. Requires: the handle writes. Any thread. */
 void firn_db_space_beside(struct firn_db *db, uint64_t bytes);
@@ -499,16 +499,6 @@ FIRN_MUST_CHECK int firn_db_checkpoint_undo(struct firn_db *db,
                                             struct firn_db_checkpoint_info *out_restored,
                                             struct firn_db_checkpoint_info *out_safety,
                                             firn_error *err);
-
-/* ---- for the files of store/ ---- */
-
-/* Replaces the contents of out with the whole history. */
-FIRN_MUST_CHECK int firn_db_checkpoint_write_all(struct firn_db *db, struct firn_buf *out,
-                                                 firn_error *err);
-/* Saves the history in MANIFEST if the log before `segment` has changes that MANIFEST lacks. For the
- * leader only. */
-FIRN_MUST_CHECK int firn_db_checkpoint_save_before(struct firn_db *db, uint64_t segment,
-                                                   firn_error *err);
 
 /* ---- db_checkpoint.c ---- */
 

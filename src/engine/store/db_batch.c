@@ -645,7 +645,7 @@ describe(const struct firn_db_batch *batch, const struct firn_db_op *op, firn_ba
     firn_slice value = firn_db_batch_value(batch, op);
     DCHECK(value.size >= firn_entry_head_size((enum firn_entry_kind)op->kind));
     *out = (firn_batch_write){.kind = FIRN_BATCH_PUT,
-                              .keyspace = firn_db_keyspace_of_id(batch->db, op->tree->id),
+                              .keyspace = firn_db_handles_find(batch->db, op->tree->id),
                               .key = firn_db_batch_key(batch, op)};
     if (op->kind == FIRN_ENTRY_DELETE) {
         out->kind = FIRN_BATCH_DELETE;

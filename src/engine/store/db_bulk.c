@@ -703,7 +703,7 @@ flush_beside(struct firn_db_bulk *bulk, firn_error *err)
 {
     struct firn_db *db = bulk->db;
     firn_db_lead_begin(db);
-    int rc = firn_db_pace_freeze_all(db, err);
+    int rc = firn_db_turn_freeze_all(db, err);
     firn_db_lead_end(db);
     for (size_t i = 0; i < bulk->part_count && rc == FIRN_OK; i++) {
         const struct firn_compaction_work_wish wish = {
@@ -802,7 +802,7 @@ commit_led(struct firn_db_bulk *bulk, uint64_t seen, firn_error *err)
     }
     FIRN_TRY(check_commit(bulk, err));
     FIRN_TRY(check_insert(bulk, seen, err));
-    FIRN_TRY(firn_db_pace_freeze_all(bulk->db, err));
+    FIRN_TRY(firn_db_turn_freeze_all(bulk->db, err));
     for (size_t i = 0; i < bulk->part_count; i++) {
         if (bulk->parts[i].rest != NULL) {
             FIRN_TRY(firn_bulk_load_join(bulk->parts[i].inner, bulk->parts[i].rest, err));

@@ -333,7 +333,7 @@ publish(struct firn_db *db, struct firn_history_change *change, struct firn_log_
     }
     firn_os_mutex_lock(&db->commits.mutex);
     db->commits.last_sequence = sequence;
-    firn_db_image_note_commit(image, position.segment);
+    firn_db_segments_note_commit(image, position.segment);
     firn_os_mutex_unlock(&db->commits.mutex);
     firn_db_count(&db->counters.commits, 1);
     /* Pairs with the acquire load in firn_db_published. */
@@ -344,7 +344,7 @@ static int
 make_room(struct firn_db *db, firn_error *err)
 {
     firn_os_mutex_lock(&db->commits.mutex);
-    int rc = firn_db_image_make_room(firn_db_image(db), err);
+    int rc = firn_db_segments_make_room(firn_db_image(db), err);
     firn_os_mutex_unlock(&db->commits.mutex);
     return rc;
 }
@@ -369,7 +369,7 @@ change_history(struct firn_db *db, struct firn_history_record *record, firn_erro
     rc = firn_history_prepare(history, record, &change, err);
     firn_os_mutex_unlock(&db->state_mutex);
     FIRN_TRY(rc);
-    DCHECK(firn_db_image_has_room(firn_db_image(db)));
+    DCHECK(firn_db_segments_has_room(firn_db_image(db)));
     FIRN_TRY(write_record(db, record, &position, err));
     publish(db, &change, position);
     firn_db_pace_follow_up(db, NULL);
@@ -385,36 +385,6 @@ commit_change(struct firn_db *db, struct firn_history_record *record, firn_error
     firn_db_lead_begin(db);
     int rc = change_history(db, record, err);
     firn_db_lead_end(db);
-    return rc;
-}
-
-int
-firn_db_checkpoint_write_all(struct firn_db *db, struct firn_buf *out, firn_error *err)
-{
-    firn_os_mutex_lock(&db->state_mutex);
-    int rc = firn_history_format_put(&firn_db_image(db)->history, out);
-    firn_os_mutex_unlock(&db->state_mutex);
-    return rc == FIRN_OK ? rc : firn_error_no_memory(err, "the history of a store");
-}
-
-int
-firn_db_checkpoint_save_before(struct firn_db *db, uint64_t segment, firn_error *err)
-{
-    struct firn_db_image *image = firn_db_image(db);
-    struct firn_history *history = &image->history;
-    struct firn_buf bytes = {0};
-    int rc;
-    DCHECK(firn_db_is_led(db) && history->saved_sequence <= history->sequence);
-    if (history->first_segment == 0 || history->first_segment >= segment) {
-        return FIRN_OK;
-    }
-    FIRN_TRY(firn_db_checkpoint_write_all(db, &bytes, err));
-    DCHECK(bytes.size > 0); /* for MANIFEST, empty means no history */
-    FIRN_TRY(firn_lsm_install_history(image->lsm, firn_buf_slice(&bytes), history->sequence, err));
-    history->saved_sequence = history->sequence;
-    history->first_segment = 0;
-out:
-    firn_buf_deinit(&bytes);
     return rc;
 }
 
@@ -562,7 +532,7 @@ firn_db_checkpoint_adopt(struct firn_db *db, const struct firn_db_checkpoint_inf
     }
     FIRN_TRY(change_history(db, &record, err));
     /* The log does not record its number: a replay would assign another one. */
-    FIRN_TRY(firn_db_checkpoint_save_before(db, UINT64_MAX, err));
+    FIRN_TRY(firn_db_history_save_before(db, UINT64_MAX, err));
 out:
     firn_db_lead_end(db);
     return rc;
@@ -595,7 +565,7 @@ firn_db_checkpoint_delete(struct firn_db *db, const char *const *references, siz
     record.deleted_count = ids.size / FIRN_HISTORY_ID_SIZE;
     FIRN_TRY(change_history(db, &record, err));
     firn_error found;
-    if (firn_db_keyspace_remove_dropped(db, &found) != FIRN_OK) {
+    if (firn_db_dropped_remove(db, &found) != FIRN_OK) {
         /* The checkpoints are deleted; failing to free the space of dropped keyspaces is no failure
          * of that. */
         firn_db_jobs_note_failure(db, &found);

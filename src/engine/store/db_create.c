@@ -324,7 +324,7 @@ firn_db_create_store(struct firn_db *db, firn_error *err)
     int rc = firn_db_image_open(db, &image, err);
     db->identity.version = FIRN_STOREFILE_VERSION;
     FIRN_TRY_RETURN(rc);
-    DCHECK(!firn_db_image_has_commits(image));
+    DCHECK(!firn_db_segments_has_commits(image));
     atomic_store_explicit(&db->image, image, memory_order_seq_cst);
     return firn_db_create_end(db->dir, err);
 }

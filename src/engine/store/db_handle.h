@@ -101,6 +101,8 @@ struct firn_db_image {
     struct firn_buf segments;         /* of struct firn_db_segment, numbers ascending */
     uint64_t user_count;              /* views and cursors; the state mutex guards it */
     struct firn_epoch_node retired;
+    /* Called when its last user leaves and another one has replaced it. */
+    void (*retire)(struct firn_db_image *image);
 };
 
 /* A handle, as users have it. */
@@ -243,8 +245,9 @@ struct firn_db_space {
     _Atomic uint64_t beside_bytes; /* of files beside the store's that belong to it */
 };
 
-/* Whether the store is idle: see db_pace.c. The mutex of jobs guards what is not atomic. */
+/* Whether the store is idle: see db_rest.c. The mutex of jobs guards what is not atomic. */
 struct firn_db_rest {
+    void (*watch)(void *db);    /* the job, set at opening */
     atomic_bool is_watching;    /* a job waits for that */
     atomic_bool is_giving_back; /* it is idle */
     uint64_t published;         /* the newest commit at the last look, … */
@@ -294,7 +297,7 @@ struct firn_db_lead {
     uint64_t vouched;   /* the newest version of MANIFEST that the log names: see db_replay.c */
     struct firn_log_position fence; /* as LOCK has it: see db_log.c */
     int64_t slowdown_debt_ns;
-    atomic_int rotate_phase;         /* see db_pace.c */
+    atomic_int rotate_phase;         /* see db_turn.c */
     atomic_bool is_preparing_memory; /* a job is queued or runs */
     uint64_t restored_at; /* the newest commit that counts as a write to every key; 0: none */
     uint64_t out_count;   /* trees that now does not have and that are not removed */
@@ -540,10 +543,10 @@ FIRN_MUST_CHECK int firn_db_view_open_checkpoint(struct firn_db *db,
                                                  struct firn_db_view **out, firn_error *err);
 void firn_db_view_unregister(struct firn_db *db, struct firn_db_view_node *node);
 
-/* ---- db_keyspace.c ---- */
+/* ---- db_handles.c ---- */
 
 /* The name of a keyspace for which there is a handle; lives as long as the store. */
-const char *firn_db_keyspace_name_of(struct firn_db *db, uint32_t id);
+const char *firn_db_handles_name_of(struct firn_db *db, uint32_t id);
 
 /* ---- db_cursor.c ---- */
 
@@ -630,6 +633,12 @@ FIRN_MUST_CHECK int firn_db_lead_refuse_failed(struct firn_db *db, firn_error *e
 void firn_db_lead_begin(struct firn_db *db);
 void firn_db_lead_end(struct firn_db *db);
 
+/* ---- db_history.c ---- */
+
+/* Replaces the contents of out with the whole history, as MANIFEST has it. */
+FIRN_MUST_CHECK int firn_db_history_encode(struct firn_db *db, struct firn_buf *out,
+                                           firn_error *err);
+
 /* ---- db_write.c ---- */
 
 /* Decides whether a commit may take its place in the order: the leader calls it when all earlier commits
@@ -646,11 +655,11 @@ FIRN_MUST_CHECK int firn_db_write_checked(struct firn_db *db, const struct firn_
  * Never fails: refused commits have ended too. Requires: the handle may write. */
 void firn_db_write_barrier(struct firn_db *db);
 
-/* ---- db_pace.c ---- */
+/* ---- db_turn.c ---- */
 
 /* Freezes all memtables that are not empty, and begins a new segment of the log. For the leader
  * only. */
-FIRN_MUST_CHECK int firn_db_pace_freeze_all(struct firn_db *db, firn_error *err);
+FIRN_MUST_CHECK int firn_db_turn_freeze_all(struct firn_db *db, firn_error *err);
 
 /* ---- db_jobs.c ---- */
 

@@ -5,7 +5,8 @@
  * An image is opened from MANIFEST, with its history and the trees of all keyspaces that any version
  * of the list in runs names. Then the log is replayed into it (db_replay.c), which may add and drop
  * keyspaces, and change the history. A handle that writes has one image, which it keeps up to date; a
- * read-only handle has one that does not change, and gets another with each refresh.
+ * read-only handle has one that does not change, and gets another with each refresh. So opening reads the list twice: when the runs
+ * are known, so that the log can be replayed into trees; and when the whole log has been replayed.
  *
  * Memory. A tree takes FIRN_DB_KEYSPACE_BYTES, a part of them when something is first written to it. They
  * count: the cache sets them aside, as far as it may, and no more trees are made than fit into the
@@ -26,6 +27,7 @@
 #include "base/search.h"
 #include "base/slice.h"
 #include "base/sort.h"
+#include "codec/utf8.h"
 #include "column/column.h"
 #include "history/history_format.h"
 #include "row/row.h"
@@ -206,6 +208,98 @@ firn_db_image_name(struct firn_db_image *image, const struct firn_keyspace_entry
     return FIRN_OK;
 }
 
+struct reading {
+    struct firn_db_image *image;
+    struct firn_buf name; /* of the versions that are read */
+    bool has_name;
+    struct firn_db_name_end *newer; /* the version of that name that was read before */
+};
+
+static int
+begin_name(struct reading *reading, firn_slice name, firn_error *err)
+{
+    if (reading->has_name && firn_slice_equal(name, firn_buf_slice(&reading->name))) {
+        return FIRN_OK;
+    }
+    reading->has_name = true;
+    reading->newer = NULL;
+    return firn_buf_assign(&reading->name, name) == FIRN_OK
+               ? FIRN_OK
+               : firn_error_no_memory(err, "the list of keyspaces");
+}
+
+/* A put: the number of a keyspace, or the next number to give out. */
+static int
+read_put(struct reading *reading, const struct firn_entry *entry, firn_error *err)
+{
+    struct firn_db_image *image = reading->image;
+    struct firn_db_tree *tree;
+    struct firn_keyspace_entry put;
+    if (entry->key.size > FIRN_KEYSPACE_NAME_SIZE_MAX || !firn_utf8_is_valid(entry->key) ||
+        (entry->key.size > 0 && memchr(entry->key.data, 0, entry->key.size) != NULL)) {
+        return firn_error_set(err, FIRN_CORRUPT,
+                              "'%s': the list of keyspaces holds an impossible name",
+                              firn_os_dir_path(image->db->dir));
+    }
+    FIRN_TRY_RETURN(firn_keyspace_entry_read(image->db->dir, entry->value, &put, err));
+    if (entry->key.size == 0 &&
+        (put.type != FIRN_KEYSPACE_ENTRY_KEYS || put.schema > 0 || put.others.size > 0)) {
+        return firn_error_set(
+            err, FIRN_CORRUPT,
+            "'%s': the list of keyspaces has fields for a keyspace without a name",
+            firn_os_dir_path(image->db->dir));
+    }
+    uint64_t next = entry->key.size == 0 ? put.id : put.id + 1;
+    image->next_id = next > image->next_id ? next : image->next_id;
+    if (entry->key.size == 0) {
+        return FIRN_OK;
+    }
+    int rc = firn_db_image_name(image, &put, entry, &tree, err);
+    if (rc == FIRN_OK) {
+        DCHECK(tree->id == put.id && image->next_id > put.id);
+        tree->created_at = entry->sequence;
+        atomic_store_explicit(&tree->ends, reading->newer, memory_order_relaxed);
+    }
+    return rc;
+}
+
+static int
+read_version(struct reading *reading, const struct firn_entry *entry, firn_error *err)
+{
+    FIRN_TRY_RETURN(begin_name(reading, entry->key, err));
+    if (entry->kind == FIRN_ENTRY_PUT) {
+        FIRN_TRY_RETURN(read_put(reading, entry, err));
+    }
+    DCHECK(reading->newer == NULL || entry->sequence < reading->newer->sequence);
+    struct firn_db_name_end *end = firn_db_visible_make_end(reading->image);
+    if (end == NULL) {
+        return firn_error_no_memory(err, "the list of keyspaces");
+    }
+    end->sequence = entry->sequence;
+    atomic_init(&end->newer, reading->newer);
+    reading->newer = end;
+    return FIRN_OK;
+}
+
+int
+firn_db_image_read_list(struct firn_db_image *image, firn_error *err)
+{
+    static const struct firn_lsm_cursor_options all = {0};
+    struct reading reading = {.image = image};
+    struct firn_lsm_cursor *cursor = NULL;
+    int rc;
+    FIRN_TRY(firn_lsm_cursor_create(image->list->lsm_tree, &all, &cursor, err));
+    FIRN_TRY(firn_lsm_cursor_first(cursor, err));
+    while (firn_lsm_cursor_valid(cursor)) {
+        FIRN_TRY(read_version(&reading, firn_lsm_cursor_entry(cursor), err));
+        FIRN_TRY(firn_lsm_cursor_next(cursor, err));
+    }
+out:
+    firn_lsm_cursor_destroy(cursor);
+    firn_buf_deinit(&reading.name);
+    return rc;
+}
+
 /* No two keyspaces may have the same number, and none the number of the list. */
 static int
 check_numbers(const struct firn_db_image *image, firn_error *err)
@@ -229,7 +323,7 @@ read_list(struct firn_db_image *image, firn_error *err)
     image->next_id = 1;
     static const struct firn_keyspace_entry list = {.id = FIRN_DB_KEYSPACE_LIST};
     FIRN_TRY_RETURN(add(image, &list, firn_bytes(NULL, 0), &image->list, err));
-    FIRN_TRY_RETURN(firn_db_visible_read(image, err));
+    FIRN_TRY_RETURN(firn_db_image_read_list(image, err));
     firn_sort(image->trees.data, firn_db_trees_count(image), sizeof(struct firn_db_tree *),
               compare_trees);
     FIRN_TRY_RETURN(check_numbers(image, err));
@@ -399,6 +493,7 @@ firn_db_image_open(struct firn_db *db, struct firn_db_image **out, firn_error *e
         return firn_error_no_memory(err, "a store");
     }
     image->db = db;
+    image->retire = firn_db_image_retire;
     image->ends.chunk_size = ENDS_CHUNK_SIZE;
     FIRN_TRY(db->is_read_only ? open_read_only(image, err) : open_lsm(db, &image->lsm, err));
     FIRN_TRY(read_history(image, err));
@@ -438,6 +533,22 @@ firn_db_image_abandon(struct firn_db_image *image)
         firn_lsm_abandon(image->lsm);
         destroy(image);
     }
+}
+
+static void
+release(struct firn_epoch_node *node)
+{
+    firn_db_image_abandon((void *)((char *)node - offsetof(struct firn_db_image, retired)));
+}
+
+void
+firn_db_image_retire(struct firn_db_image *image)
+{
+    struct firn_db *db = image->db;
+    DCHECK(db->is_read_only && image != firn_db_image(db));
+    DCHECK(image->user_count == 0);
+    firn_epoch_retire(&db->epoch, &image->retired, release);
+    firn_epoch_reclaim(&db->epoch);
 }
 
 int
@@ -510,69 +621,4 @@ firn_db_image_remove_dropped(struct firn_db_image *image, firn_error *err)
 out:
     firn_buf_deinit(&strays.ids);
     return rc;
-}
-
-/* ---- commits in the log ---- */
-
-static size_t
-segment_count(const struct firn_db_image *image)
-{
-    return image->segments.size / sizeof(struct firn_db_segment);
-}
-
-static struct firn_db_segment *
-segment_at(const struct firn_db_image *image, size_t i)
-{
-    DCHECK(i < segment_count(image));
-    return (struct firn_db_segment *)(void *)image->segments.data + i;
-}
-
-bool
-firn_db_image_has_room(const struct firn_db_image *image)
-{
-    return image->segments.capacity - image->segments.size >= 2 * sizeof(struct firn_db_segment);
-}
-
-int
-firn_db_image_make_room(struct firn_db_image *image, firn_error *err)
-{
-    DCHECK(firn_db_is_led(image->db));
-    return firn_buf_reserve(&image->segments, 2 * sizeof(struct firn_db_segment)) == FIRN_OK
-               ? FIRN_OK
-               : firn_error_no_memory(err, "a commit");
-}
-
-void
-firn_db_image_note_commit(struct firn_db_image *image, uint64_t segment)
-{
-    size_t count = segment_count(image);
-    DCHECK(firn_db_is_led(image->db) && segment > 0);
-    DCHECK(count == 0 || segment_at(image, count - 1)->number <= segment);
-    if (count == 0 || segment_at(image, count - 1)->number != segment) {
-        const struct firn_db_segment added = {segment, 0};
-        CHECK(firn_buf_append(&image->segments, &added, sizeof added) == FIRN_OK);
-        count++;
-    }
-    segment_at(image, count - 1)->commit_count++;
-}
-
-bool
-firn_db_image_has_commits(const struct firn_db_image *image)
-{
-    return segment_count(image) > 0;
-}
-
-void
-firn_db_image_remove_segments(struct firn_db_image *image, uint64_t before)
-{
-    DCHECK(firn_db_is_led(image->db));
-    size_t gone = 0;
-    while (gone < segment_count(image) && segment_at(image, gone)->number < before) {
-        gone++;
-    }
-    size_t size = gone * sizeof(struct firn_db_segment);
-    if (size > 0) {
-        memmove(image->segments.data, image->segments.data + size, image->segments.size - size);
-        image->segments.size -= size;
-    }
 }

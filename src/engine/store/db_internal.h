@@ -14,13 +14,15 @@
 FIRN_MUST_CHECK int firn_db_open_owned(struct firn_os_dir *dir,
                                        const struct firn_db_options *options, struct firn_db **out,
                                        firn_error *err);
-/* Closes a replaced image that has no users, once all reads have left it. */
-void firn_db_refresh_retire(struct firn_db *db, struct firn_db_image *image);
-
 /* ---- db_maintain.c ---- */
 
 /* Writes all memtables to runs, in the calling thread. */
 FIRN_MUST_CHECK int firn_db_maintain_flush_memtables(struct firn_db *db, firn_error *err);
+
+/* ---- db_dropped.c ---- */
+
+/* Removes dropped trees that no reader uses. Requires: the leader's place is taken. */
+FIRN_MUST_CHECK int firn_db_dropped_remove(struct firn_db *db, firn_error *err);
 
 /* ---- db_create.c ---- */
 
@@ -128,6 +130,45 @@ struct firn_db_tree *firn_db_trees_find(const struct firn_db_image *image, uint6
 /* The tree was removed from MANIFEST. For the leader. */
 void firn_db_trees_note_removed(struct firn_db_image *image, struct firn_db_tree *tree);
 
+/* ---- db_segments.c; the mutex of commits guards it ---- */
+
+/* Whether noting the commits of a group cannot fail; makes room for that: for two more segments, the most that a
+ * group touches. */
+bool firn_db_segments_has_room(const struct firn_db_image *image);
+FIRN_MUST_CHECK int firn_db_segments_make_room(struct firn_db_image *image, firn_error *err);
+void firn_db_segments_note_commit(struct firn_db_image *image, uint64_t segment);
+void firn_db_segments_remove(struct firn_db_image *image, uint64_t before);
+/* Whether the remaining segments of the log have commits, or changes of checkpoints. */
+bool firn_db_segments_has_commits(const struct firn_db_image *image);
+
+/* ---- db_handles.c ---- */
+
+void firn_db_handles_init(struct firn_db *db);
+void firn_db_handles_destroy_all(struct firn_db *db);
+/* The handle for a number, or NULL if none was given out. */
+struct firn_db_keyspace *firn_db_handles_find(struct firn_db *db, uint32_t id);
+/* The handle for a number, created if necessary. Requires, as the next two: the state mutex is held. */
+FIRN_MUST_CHECK int firn_db_handles_get_locked(struct firn_db *db, struct firn_db_image *image,
+                                               uint64_t id, const char *name,
+                                               struct firn_db_keyspace **out, firn_error *err);
+/* Makes a handle and room for it; the caller publishes or discards it. NULL: out of memory. */
+struct firn_db_keyspace *firn_db_handles_prepare_locked(struct firn_db *db,
+                                                        struct firn_db_tree *tree, const char *name)
+    __attribute__((warn_unused_result));
+/* Gives it out, unless another thread that saw the name has given out another one, which is then returned. Cannot fail. */
+struct firn_db_keyspace *firn_db_handles_publish_locked(struct firn_db *db,
+                                                        struct firn_db_keyspace *prepared)
+    __attribute__((warn_unused_result));
+/* NULL is fine. */
+void firn_db_handles_discard(struct firn_db_keyspace *prepared);
+
+/* ---- db_history.c ---- */
+
+/* Saves the history in MANIFEST if the log before `segment` has changes that MANIFEST lacks. For the
+ * leader only. */
+FIRN_MUST_CHECK int firn_db_history_save_before(struct firn_db *db, uint64_t segment,
+                                                firn_error *err);
+
 /* ---- db_image.c ---- */
 
 /* Opens the trees, and reads the list of keyspaces from the runs. */
@@ -137,6 +178,10 @@ FIRN_MUST_CHECK int firn_db_image_open(struct firn_db *db, struct firn_db_image 
 FIRN_MUST_CHECK int firn_db_image_close(struct firn_db_image *image, firn_error *err);
 /* Writes nothing. NULL is fine. */
 void firn_db_image_abandon(struct firn_db_image *image);
+/* The same for one that was replaced and has no users, once all reads have left it. */
+void firn_db_image_retire(struct firn_db_image *image);
+/* Reads the whole list. Requires: no other thread knows the image. */
+FIRN_MUST_CHECK int firn_db_image_read_list(struct firn_db_image *image, firn_error *err);
 /* Adds the tree of the next keyspace, or finds the one that a failed creation left. Requires: the state
  * mutex is held, or no other thread knows the image. */
 FIRN_MUST_CHECK int firn_db_image_add(struct firn_db_image *image, firn_slice name,
@@ -153,15 +198,6 @@ FIRN_MUST_CHECK int firn_db_image_name(struct firn_db_image *image,
 /* Removes, durably, the trees of keyspaces that neither now nor a checkpoint has. Requires: no other
  * thread knows the image. */
 FIRN_MUST_CHECK int firn_db_image_remove_dropped(struct firn_db_image *image, firn_error *err);
-/* Counts commits by segment; guarded by the commit mutex. has_room makes room for two more segments,
- * the most that a group of commits touches, so that noting its commits cannot fail. */
-bool firn_db_image_has_room(const struct firn_db_image *image);
-FIRN_MUST_CHECK int firn_db_image_make_room(struct firn_db_image *image, firn_error *err);
-void firn_db_image_note_commit(struct firn_db_image *image, uint64_t segment);
-void firn_db_image_remove_segments(struct firn_db_image *image, uint64_t before);
-/* Whether the remaining segments of the log have commits, or changes of checkpoints. */
-bool firn_db_image_has_commits(const struct firn_db_image *image);
-
 /* ---- db_apply.c ---- */
 
 /* Notes that a commit ended the keyspace. For the leader only. */
@@ -227,30 +263,16 @@ FIRN_MUST_CHECK int firn_db_layout_take(void *ctx, uint32_t tree_id,
 
 /* ---- db_keyspace.c ---- */
 
-/* The handle for a number, created if necessary. Requires: the state mutex is held. */
-FIRN_MUST_CHECK int firn_db_keyspace_handle_locked(struct firn_db *db, struct firn_db_image *image,
-                                                   uint64_t id, const char *name,
-                                                   struct firn_db_keyspace **out, firn_error *err);
 FIRN_MUST_CHECK int firn_db_keyspace_check_name(const char *name, firn_error *err);
 int firn_db_keyspace_refuse_missing(struct firn_db *db, const char *name, firn_error *err);
-/* Decodes a value of the list; other fields of the result point into value. */
-FIRN_MUST_CHECK int firn_db_keyspace_decode(struct firn_db *db, firn_slice value,
-                                            struct firn_keyspace_entry *out, firn_error *err);
 /* Visits the names in the list as a view sees it, of keyspaces of one type (NULL: all). */
 FIRN_MUST_CHECK int firn_db_keyspace_list_at(struct firn_db_view *view,
                                              const enum firn_keyspace_entry_type *type,
                                              int (*visit)(void *ctx, const char *name), void *ctx,
                                              firn_error *err);
-/* The handle for a number, or NULL if none was given out. */
-struct firn_db_keyspace *firn_db_keyspace_of_id(struct firn_db *db, uint32_t id);
-void firn_db_keyspace_init(struct firn_db *db);
-void firn_db_keyspace_destroy_all(struct firn_db *db);
 /* Take and give back the right to change the list of keyspaces. */
 void firn_db_keyspace_begin_change(struct firn_db *db);
 void firn_db_keyspace_end_change(struct firn_db *db);
-/* Removes dropped trees that no reader uses. Requires: the leader's place is taken. */
-FIRN_MUST_CHECK int firn_db_keyspace_remove_dropped(struct firn_db *db, firn_error *err);
-
 /* ---- db_cursor.c ---- */
 
 /* A cursor over the list of keyspaces. */
@@ -282,9 +304,6 @@ struct firn_db_name_end *firn_db_visible_make_end(struct firn_db_image *image)
 void firn_db_visible_update(struct firn_db *db, struct firn_db_image *image);
 /* Whether the keyspace exists now or in a checkpoint. For the leader only. */
 bool firn_db_visible_is_kept(const struct firn_db_image *image, const struct firn_db_tree *tree);
-/* Reads the whole list. Requires: no other thread knows the image. */
-FIRN_MUST_CHECK int firn_db_visible_read(struct firn_db_image *image, firn_error *err);
-
 /* ---- db_write.c ---- */
 
 /* As firn_db_write, for a batch that names or drops a tree. */
@@ -302,6 +321,45 @@ void firn_db_memory_settle(struct firn_db *db);
 /* The same if memtables have grown into what the cache has; whether that was so. */
 bool firn_db_memory_take_back(struct firn_db *db);
 
+/* ---- db_turn.c; for the leader only ---- */
+
+/* How many bytes of the log a run must save: a file takes at least a block of the disk, some syncs, and a
+ * place in MANIFEST. */
+enum { FIRN_DB_TURN_LOG_PER_RUN = 4 << 10 };
+
+/* Freeze memtables, and set *has_frozen if there was one: those of a list (linked by next_touched) that have
+ * the size for it; roughly the largest, until they have `wanted` bytes together; those with data of a segment
+ * of the log, or of an older one. */
+FIRN_MUST_CHECK int firn_db_turn_freeze_grown(struct firn_db *db, struct firn_db_tree *touched,
+                                              bool *has_frozen, firn_error *err);
+FIRN_MUST_CHECK int firn_db_turn_freeze_bytes(struct firn_db *db, size_t wanted, bool *has_frozen,
+                                              firn_error *err);
+FIRN_MUST_CHECK int firn_db_turn_freeze_up_to(struct firn_db *db, uint64_t segment,
+                                              bool *has_frozen, firn_error *err);
+/* The oldest segment with data of an active memtable; 0 if there is none. */
+uint64_t firn_db_turn_oldest_segment(struct firn_db *db);
+/* Whether the log should turn to its next segment now; if it is not ready, has that prepared. */
+bool firn_db_turn_may_begin(struct firn_db *db, bool is_urgent);
+/* Begins a new segment; segments that are no longer needed are removed with that. */
+FIRN_MUST_CHECK int firn_db_turn_begin(struct firn_db *db, firn_error *err);
+/* Has a job finish the turn. */
+void firn_db_turn_end(struct firn_db *db);
+/* Decides which segments of the log are no longer needed; the next one that is begun removes them. */
+FIRN_MUST_CHECK int firn_db_turn_trim(struct firn_db *db, bool *out_has_more, firn_error *err);
+/* Whether the log has enough bytes for each run that a flush of all memtables would write. Any thread. */
+bool firn_db_turn_flush_pays(struct firn_db *db);
+
+/* ---- db_rest.c ---- */
+
+/* A log that is longer is worth shortening. */
+#define FIRN_DB_REST_LEAST_BYTES (UINT64_C(1) << 20)
+
+/* For struct firn_db_rest: waits until the store is idle, and then frees what is kept for commits. */
+void firn_db_rest_watch(void *db);
+/* Whether there was no commit for a while; if so, frees what is kept for future commits. One thread at
+ * a time. */
+bool firn_db_rest_look(struct firn_db *db);
+
 /* ---- db_pace.c ---- */
 
 /* Called before bytes are committed: waits until there is room, or fails with the reason. For the leader
@@ -310,14 +368,6 @@ FIRN_MUST_CHECK int firn_db_pace_admit(struct firn_db *db, size_t bytes, firn_er
 /* Called after a group has written to the trees of a list (linked by next_touched): freezes memtables that
  * have grown too large. Failures are noted. */
 void firn_db_pace_follow_up(struct firn_db *db, struct firn_db_tree *touched);
-/* Whether the log has enough bytes for each run that a flush of all memtables would write. Any thread. */
-bool firn_db_pace_flush_pays(struct firn_db *db);
-/* Removes segments of the log that are no longer needed. */
-FIRN_MUST_CHECK int firn_db_pace_trim(struct firn_db *db, bool *out_has_more, firn_error *err);
-/* Whether there was no commit for a while; if so, frees what is kept for future commits. One thread at
- * a time. */
-bool firn_db_pace_rest_look(struct firn_db *db);
-
 /* ---- db_jobs.c ---- */
 
 FIRN_MUST_CHECK int firn_db_jobs_open(struct firn_db *db, firn_error *err);
@@ -337,8 +387,9 @@ FIRN_MUST_CHECK int firn_db_jobs_take_failure(struct firn_db *db, firn_error *er
 void firn_db_jobs_note_failure(struct firn_db *db, const firn_error *err);
 /* Submits a function that works on the log; false if that is not possible. */
 bool firn_db_jobs_submit_log(struct firn_db *db, void (*run)(void *arg));
-/* Submits a function that waits for the store to be idle; likewise. It ends soon after `closing`. */
-bool firn_db_jobs_submit_rest(struct firn_db *db, void (*run)(void *arg));
+/* Starts watching for the store to become idle (db->rest.watch), unless a job does. It ends soon after
+ * `closing`. Any thread. */
+void firn_db_jobs_watch_rest(struct firn_db *db);
 /* Waits for progress of background work; false if there is none. */
 bool firn_db_jobs_wait(struct firn_db *db);
 
@@ -355,15 +406,15 @@ void firn_db_space_fit(struct firn_db *db);
 void firn_db_space_look(struct firn_db *db);
 /* Opening found no space: frees everything that is reserved for it. False if nothing was. */
 bool firn_db_space_give_up_at_open(struct firn_db *db);
-/* FIRN_NO_SPACE while the disk is full, for a commit that puts anything. Also for a commit that does not,
- * if it leaves too little for the compactions that free space, unless is_urgent. For the leader only. */
-FIRN_MUST_CHECK int firn_db_space_admit(struct firn_db *db, bool has_puts, bool is_urgent,
-                                        size_t bytes, firn_error *err);
-/* Frees the space of what was deleted, in the calling thread: called after a commit that only deletes
- * failed with FIRN_NO_SPACE. If that failed before, and nothing was committed since, it is not tried
- * again, unless the caller has waited for the background, which may have freed something. Any thread
- * that does not lead. */
-void firn_db_space_drain(struct firn_db *db, bool has_waited);
+/* What is added to what is needed before the disk counts as having space. */
+enum { FIRN_DB_SPACE_SLACK = 64 << 10 };
+/* Whether there is space again for a commit of so many bytes; if so, the reserve is as before, and the disk no
+ * longer counts as full. */
+bool firn_db_space_is_back(struct firn_db *db, size_t bytes);
+/* How large the reserve should be. Any thread. */
+uint64_t firn_db_space_wanted(struct firn_db *db);
+/* The free bytes, less what a flush of the memtables will need. Any thread. */
+uint64_t firn_db_space_left(struct firn_db *db);
 /* How many bytes a flush or compaction may write while the disk is full; else 0. Any thread. */
 uint64_t firn_db_space_room(struct firn_db *db);
 /* As firn_db_space_give_up, but frees the last part of the reserve too. */
@@ -372,5 +423,17 @@ bool firn_db_space_give_up_all(struct firn_db *db);
 void firn_db_space_keep(struct firn_db *db);
 /* Frees what the reserve has beyond that, if possible. Any thread. */
 void firn_db_space_trim(struct firn_db *db);
+
+/* ---- db_full.c ---- */
+
+/* FIRN_NO_SPACE while the disk is full, for a commit that puts anything. Also for a commit that does not,
+ * if it leaves too little for the compactions that free space, unless is_urgent. For the leader only. */
+FIRN_MUST_CHECK int firn_db_full_admit(struct firn_db *db, bool has_puts, bool is_urgent,
+                                       size_t bytes, firn_error *err);
+/* Frees the space of what was deleted, in the calling thread: called after a commit that only deletes
+ * failed with FIRN_NO_SPACE. If that failed before, and nothing was committed since, it is not tried
+ * again, unless the caller has waited for the background, which may have freed something. Any thread
+ * that does not lead. */
+void firn_db_full_drain(struct firn_db *db, bool has_waited);
 
 #endif

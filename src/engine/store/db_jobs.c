@@ -4,7 +4,7 @@
  *
  * There are several pools, so that a long compaction never keeps a memtable in memory: one thread for
  * flushes, the others (at least one) for compactions, one that only waits for syncs of the log, and one
- * that only waits for the store to be idle (db_pace.c for both). A job does one flush or compaction
+ * that only waits for the store to be idle (db_turn.c, db_rest.c). A job does one flush or compaction
  * after another until lsm/ has no more. A request submits a job if none runs; if one runs, the request
  * makes it look once more before it ends:
  *
@@ -378,21 +378,21 @@ firn_db_jobs_wake(struct firn_db *db)
 bool
 firn_db_jobs_submit_log(struct firn_db *db, void (*run)(void *arg))
 {
-    struct firn_db_jobs *jobs = &db->jobs;
-    firn_os_mutex_lock(&jobs->mutex);
-    bool is_closing = jobs->is_closing;
-    firn_os_mutex_unlock(&jobs->mutex);
-    return !is_closing && firn_os_jobs_submit(jobs->log_pool, run, db, NULL) == FIRN_OK;
+    return !is_closing(db) && firn_os_jobs_submit(db->jobs.log_pool, run, db, NULL) == FIRN_OK;
 }
 
-bool
-firn_db_jobs_submit_rest(struct firn_db *db, void (*run)(void *arg))
+void
+firn_db_jobs_watch_rest(struct firn_db *db)
 {
-    struct firn_db_jobs *jobs = &db->jobs;
-    firn_os_mutex_lock(&jobs->mutex);
-    bool is_closing = jobs->is_closing;
-    firn_os_mutex_unlock(&jobs->mutex);
-    return !is_closing && firn_os_jobs_submit(jobs->rest_pool, run, db, NULL) == FIRN_OK;
+    struct firn_db_rest *rest = &db->rest;
+    if (!firn_os_has_threads(db->os) || atomic_load(&rest->is_giving_back) ||
+        atomic_load(&rest->is_watching) || atomic_exchange(&rest->is_watching, true)) {
+        return;
+    }
+    if (is_closing(db) ||
+        firn_os_jobs_submit(db->jobs.rest_pool, rest->watch, db, NULL) != FIRN_OK) {
+        atomic_store(&rest->is_watching, false);
+    }
 }
 
 bool

@@ -1,19 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * store/db_keyspace.c: keyspaces by name: finding, creating, listing, now and in a view.
+ * store/db_keyspace.c: keyspaces by name: finding, creating, dropping, listing, now and in a view.
  *
  * Keyspace 0 is the list of the others: it maps names to ids. Creating a keyspace is a commit with one
  * put into the list. So names are as durable and as ordered as everything else, and a view sees the
  * names of its time. Ids are given out in order and never reused: a name that was dropped and is
- * created again gets another id. Dropping is described below.
+ * created again gets another id.
  *
- * (I1) A handle stays until the store closes. There is one for each id.
- * (I2) One thread changes the list at a time (is_changing_list). It commits without holding the
+ * A drop is one commit to the list, too: the name is deleted, and the empty name is set to the
+ * next number, so that no number is ever given out twice, even after names were deleted. From the
+ * drop's sequence on the keyspace does not exist: the leader refuses commits to it, reads of now fail,
+ * and views and cursors that were opened earlier continue to read it. The tree is removed later (db_dropped.c).
+ *
+ * (I1) One thread changes the list at a time (is_changing_list). It commits without holding the
  *      state mutex. The tree of a new keyspace is in the image before its name is committed, so a
  *      thread that finds a name finds a tree.
- * (I3) A handle that writes has a pointer to its tree. In a read-only store each image has trees of
- *      its own, which each read finds by id (db_get.c).
- * (I4) After the name of a new keyspace was committed nothing can fail: its handle, and the room for it
+ * (I2) After the name of a new keyspace was committed nothing can fail: its handle, and the room for it
  *      in the map of handles, were allocated before. So if a call fails, and the handle of the store is
  *      not latched, the name does not exist.
  */
@@ -25,77 +27,7 @@
 #include "base/slice.h"
 #include "codec/utf8.h"
 
-/* ==== dropping keyspaces ====
- *
- * A drop is one commit to the list of keyspaces: the name is deleted, and the empty name is set to the
- * next number, so that no number is ever given out twice, even after names were deleted. From the
- * drop's sequence on the keyspace does not exist: the leader refuses commits to it, reads of now fail,
- * and views and cursors that were opened earlier continue to read it.
- *
- * The tree is removed later, when two things hold. Nothing can read it: no checkpoint has the keyspace,
- * and neither has an open view or cursor (until then a restore may bring the keyspace back). And the
- * drop is on the disk, whatever the durability: a power cut that took the commit back would leave a
- * keyspace without its runs. This is checked when a keyspace is dropped, flushed or compacted, when
- * checkpoints are deleted, and at closing. Trees that a crash leaves are removed at the next opening,
- * when no views are open. A restore, too, may leave keyspaces that only its safety checkpoint has.
- */
-
 static int keyspace_find(struct firn_db *db, const char *name, uint64_t *out, firn_error *err);
-
-static bool
-is_read_locked(const struct firn_db *db, const struct firn_db_tree *tree)
-{
-    firn_os_mutex_assert_held(&db->state_mutex);
-    for (const struct firn_db_view_node *node = db->views; node != NULL; node = node->next) {
-        bool may_read = node->tree != NULL
-                            ? node->tree == tree
-                            : !tree->is_system && firn_db_visible_in(tree, &node->view);
-        if (may_read) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* The next tree that may be removed, or NULL. */
-static struct firn_db_tree *
-find_removable(struct firn_db *db)
-{
-    DCHECK(firn_db_is_led(db));
-    struct firn_db_tree *found = NULL;
-    firn_os_mutex_lock(&db->state_mutex);
-    const struct firn_db_image *image = firn_db_image(db);
-    for (size_t i = 0; i < firn_db_trees_count(image) && found == NULL; i++) {
-        struct firn_db_tree *tree = firn_db_trees_at(image, i);
-        if (!tree->is_removed && !firn_db_visible_is_kept(image, tree) &&
-            !is_read_locked(db, tree)) {
-            found = tree;
-        }
-    }
-    firn_os_mutex_unlock(&db->state_mutex);
-    return found;
-}
-
-int
-firn_db_keyspace_remove_dropped(struct firn_db *db, firn_error *err)
-{
-    DCHECK(firn_db_is_led(db));
-    struct firn_db_tree *tree = db->lead.out_count > 0 ? find_removable(db) : NULL;
-    if (tree == NULL) {
-        return FIRN_OK;
-    }
-    FIRN_TRY_RETURN(firn_db_log_sync(db, err));
-    for (; tree != NULL; tree = find_removable(db)) {
-        CHECK(tree->id != FIRN_DB_KEYSPACE_LIST && !tree->is_removed);
-        FIRN_TRY_RETURN(firn_lsm_tree_drop(tree->lsm_tree, err));
-        firn_db_trees_note_removed(firn_db_image(db), tree);
-        tree->first_segment = 0;
-        DCHECK(db->lead.out_count > 0);
-        db->lead.out_count--;
-        firn_db_space_sync_removals(db);
-    }
-    return FIRN_OK;
-}
 
 static int
 commit_drop(struct firn_db *db, const char *name, uint64_t id, firn_error *err)
@@ -157,157 +89,13 @@ firn_db_keyspace_drop_if(struct firn_db *db, const char *name,
         /* The keyspace is dropped; failing to free its space is no failure of the drop. */
         firn_error found;
         firn_db_lead_begin(db);
-        if (firn_db_keyspace_remove_dropped(db, &found) != FIRN_OK) {
+        if (firn_db_dropped_remove(db, &found) != FIRN_OK) {
             firn_db_jobs_note_failure(db, &found);
         }
         firn_db_lead_end(db);
     }
 out:
     return rc;
-}
-
-/* ---- handles ---- */
-
-static uint64_t
-hash_id(uint64_t id)
-{
-    return id * UINT64_C(0x9e3779b97f4a7c15);
-}
-
-static uint64_t
-hash_record(const void *record)
-{
-    return hash_id((*(struct firn_db_keyspace *const *)record)->id);
-}
-
-static bool
-has_id(const void *record, const void *key)
-{
-    return (*(struct firn_db_keyspace *const *)record)->id == *(const uint32_t *)key;
-}
-
-void
-firn_db_keyspace_init(struct firn_db *db)
-{
-    firn_hash_map_init(&db->keyspaces, sizeof(struct firn_db_keyspace *), hash_record, has_id);
-}
-
-static void
-destroy(struct firn_db_keyspace *keyspace)
-{
-    if (keyspace != NULL) {
-        if (keyspace->attached != NULL) {
-            keyspace->destroy_attached(keyspace->attached);
-        }
-        firn_free(keyspace->name);
-        firn_free(keyspace);
-    }
-}
-
-void
-firn_db_keyspace_destroy_all(struct firn_db *db)
-{
-    for (size_t i = 0; i < db->keyspaces.count; i++) {
-        destroy(*(struct firn_db_keyspace **)firn_hash_map_at(&db->keyspaces, i));
-    }
-    firn_hash_map_deinit(&db->keyspaces);
-}
-
-const char *
-firn_db_keyspace_name_of(struct firn_db *db, uint32_t id)
-{
-    firn_os_mutex_lock(&db->state_mutex);
-    struct firn_db_keyspace **found = firn_hash_map_find(&db->keyspaces, hash_id(id), &id);
-    const char *name = found != NULL ? (*found)->name : "";
-    firn_os_mutex_unlock(&db->state_mutex);
-    return name;
-}
-
-struct firn_db_keyspace *
-firn_db_keyspace_of_id(struct firn_db *db, uint32_t id)
-{
-    firn_os_mutex_lock(&db->state_mutex);
-    struct firn_db_keyspace **found = firn_hash_map_find(&db->keyspaces, hash_id(id), &id);
-    struct firn_db_keyspace *keyspace = found != NULL ? *found : NULL;
-    firn_os_mutex_unlock(&db->state_mutex);
-    return keyspace;
-}
-
-/* A handle that is not in the map yet. */
-static struct firn_db_keyspace *
-prepare_handle(struct firn_db *db, struct firn_db_tree *tree, const char *name)
-{
-    struct firn_db_keyspace *keyspace = firn_alloc_zeroed(sizeof *keyspace);
-    if (keyspace == NULL) {
-        return NULL;
-    }
-    firn_os_process_init_mark(&keyspace->mark);
-    keyspace->db = db;
-    keyspace->id = tree->id;
-    keyspace->tree = db->is_read_only ? NULL : tree; /* (I3) */
-    keyspace->type = tree->type;
-    keyspace->schema = tree->schema;
-    keyspace->is_system = firn_db_is_system_name(firn_str(name));
-    keyspace->name = firn_strdup(name);
-    if (keyspace->name == NULL) {
-        destroy(keyspace);
-        return NULL;
-    }
-    return keyspace;
-}
-
-/* Room that stays free for the thread that changes the list. */
-enum { HANDLES_KEPT_FREE = 1 };
-
-static struct firn_db_keyspace *
-make_handle_locked(struct firn_db *db, struct firn_db_tree *tree, const char *name)
-{
-    firn_os_mutex_assert_held(&db->state_mutex);
-    const uint32_t id = tree->id;
-    DCHECK(firn_hash_map_find(&db->keyspaces, hash_id(id), &id) == NULL); /* (I1) */
-    if (!firn_hash_map_reserve(&db->keyspaces, 1 + HANDLES_KEPT_FREE)) {
-        return NULL;
-    }
-    struct firn_db_keyspace *keyspace = prepare_handle(db, tree, name);
-    if (keyspace != NULL) {
-        CHECK(firn_hash_map_insert(&db->keyspaces, hash_id(id), &keyspace) != NULL);
-    }
-    return keyspace;
-}
-
-/* Adds the prepared handle to the map, unless another thread that saw the name has added one (I1). */
-static struct firn_db_keyspace *
-publish_handle_locked(struct firn_db *db, struct firn_db_keyspace *prepared)
-{
-    firn_os_mutex_assert_held(&db->state_mutex);
-    const uint32_t id = prepared->id;
-    DCHECK(db->is_changing_list && prepared->attached == NULL);
-    DCHECK(db->is_read_only || prepared->tree != NULL); /* (I3) */
-    struct firn_db_keyspace **found = firn_hash_map_find(&db->keyspaces, hash_id(id), &id);
-    if (found != NULL) {
-        destroy(prepared);
-        return *found;
-    }
-    CHECK(firn_hash_map_insert(&db->keyspaces, hash_id(id), &prepared) != NULL); /* (I4) */
-    return prepared;
-}
-
-int
-firn_db_keyspace_handle_locked(struct firn_db *db, struct firn_db_image *image, uint64_t id,
-                               const char *name, struct firn_db_keyspace **out, firn_error *err)
-{
-    firn_os_mutex_assert_held(&db->state_mutex);
-    struct firn_db_tree *tree = firn_db_trees_find(image, id);
-    uint32_t key = (uint32_t)id;
-    if (id > UINT32_MAX || tree == NULL) {
-        return firn_error_set(err, FIRN_CORRUPT,
-                              "'%s': the list of keyspaces names one that does not exist",
-                              firn_os_dir_path(db->dir));
-    }
-    struct firn_db_keyspace **found = firn_hash_map_find(&db->keyspaces, hash_id(id), &key);
-    *out = found != NULL ? *found : make_handle_locked(db, tree, name);
-    DCHECK(*out == NULL || (*out)->id == key);
-    return *out != NULL ? FIRN_OK : firn_error_no_memory(err, "a keyspace");
 }
 
 /* ---- names ---- */
@@ -336,20 +124,6 @@ firn_db_keyspace_refuse_missing(struct firn_db *db, const char *name, firn_error
                           firn_os_dir_path(db->dir));
 }
 
-int
-firn_db_keyspace_decode(struct firn_db *db, firn_slice value, struct firn_keyspace_entry *out,
-                        firn_error *err)
-{
-    const char *what;
-    int rc = firn_keyspace_entry_decode(value, out, &what);
-    if (rc != FIRN_OK) {
-        return firn_error_set(err, rc, "'%s': the list of keyspaces %s%s",
-                              firn_os_dir_path(db->dir), what,
-                              rc == FIRN_NEWER ? " that this program does not know" : "");
-    }
-    return FIRN_OK;
-}
-
 /* Reads the list now. Requires: the image of a read-only handle stays meanwhile. */
 static int
 find_in(struct firn_db *db, struct firn_db_image *image, const char *name, uint64_t *out,
@@ -367,7 +141,7 @@ find_in(struct firn_db *db, struct firn_db_image *image, const char *name, uint6
         rc = firn_db_get_newest(db, image->list, is_outside, &what, &value, err);
     }
     if (rc == FIRN_OK) {
-        rc = firn_db_keyspace_decode(db, firn_buf_slice(&value), &entry, err);
+        rc = firn_keyspace_entry_read(db->dir, firn_buf_slice(&value), &entry, err);
         *out = entry.id;
     }
     firn_buf_deinit(&value);
@@ -406,7 +180,7 @@ open_existing(struct firn_db *db, const char *name, struct firn_db_keyspace **ou
     int rc = find_in(db, node.image, name, &id, err);
     if (rc == FIRN_OK) {
         firn_os_mutex_lock(&db->state_mutex);
-        rc = firn_db_keyspace_handle_locked(db, node.image, id, name, out, err);
+        rc = firn_db_handles_get_locked(db, node.image, id, name, out, err);
         firn_os_mutex_unlock(&db->state_mutex);
     }
     firn_db_view_unregister(db, &node);
@@ -459,16 +233,14 @@ create(struct firn_db *db, const char *name, const struct firn_keyspace_entry *a
     struct firn_keyspace_entry put = *as;
     int rc;
     firn_os_mutex_lock(&db->state_mutex);
-    DCHECK(db->is_changing_list); /* (I2) */
+    DCHECK(db->is_changing_list); /* (I1) */
     put.id = image->next_id;
     rc = check_count(image, name, err);
     if (rc == FIRN_OK) {
         rc = firn_db_image_add(image, firn_str(name), &put, &tree, err);
     }
     if (rc == FIRN_OK) {
-        prepared = firn_hash_map_reserve(&db->keyspaces, HANDLES_KEPT_FREE)
-                       ? prepare_handle(db, tree, name)
-                       : NULL;
+        prepared = firn_db_handles_prepare_locked(db, tree, name);
         rc = prepared != NULL ? FIRN_OK : firn_error_no_memory(err, "a keyspace");
     }
     firn_os_mutex_unlock(&db->state_mutex);
@@ -479,13 +251,13 @@ create(struct firn_db *db, const char *name, const struct firn_keyspace_entry *a
     const struct firn_db_write_change change = {.creates = tree};
     FIRN_TRY(firn_db_write_list(db, &batch, &change, err));
     firn_os_mutex_lock(&db->state_mutex);
-    DCHECK(image->next_id == id && firn_db_trees_find(image, id) == tree); /* (I2) */
+    DCHECK(image->next_id == id && firn_db_trees_find(image, id) == tree); /* (I1) */
     image->next_id++;
-    *out = publish_handle_locked(db, prepared); /* (I4) */
+    *out = firn_db_handles_publish_locked(db, prepared); /* (I2) */
     prepared = NULL;
     firn_os_mutex_unlock(&db->state_mutex);
 out:
-    destroy(prepared);
+    firn_db_handles_discard(prepared);
     firn_db_batch_deinit(&batch);
     return rc;
 }
@@ -608,7 +380,7 @@ list_name(const struct listing *listing, firn_slice name, firn_slice value, firn
         return FIRN_OK;
     }
     if (listing->type != NULL) {
-        int rc = firn_db_keyspace_decode(listing->db, value, &entry, err);
+        int rc = firn_keyspace_entry_read(listing->db->dir, value, &entry, err);
         if (rc != FIRN_OK || entry.type != *listing->type) {
             return rc;
         }
@@ -787,7 +559,7 @@ firn_db_keyspace_entry_in(struct firn_db_view *view, const char *name, struct fi
         rc = firn_db_keyspace_refuse_missing(db, name, err);
     }
     FIRN_TRY(rc);
-    rc = firn_db_keyspace_decode(db, firn_buf_slice(bytes), out, err);
+    rc = firn_keyspace_entry_read(db->dir, firn_buf_slice(bytes), out, err);
 out:
     return rc;
 }
@@ -803,7 +575,7 @@ firn_db_keyspace_open_in(struct firn_db_view *view, const char *name, struct fir
     *out = NULL;
     FIRN_TRY(firn_db_keyspace_entry_in(view, name, &value, &entry, err));
     firn_os_mutex_lock(&db->state_mutex);
-    rc = firn_db_keyspace_handle_locked(db, view->node.image, entry.id, name, out, err);
+    rc = firn_db_handles_get_locked(db, view->node.image, entry.id, name, out, err);
     firn_os_mutex_unlock(&db->state_mutex);
 out:
     firn_buf_deinit(&value);

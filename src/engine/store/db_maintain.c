@@ -18,10 +18,10 @@ freeze(struct firn_db *db, firn_error *err)
     /* A commit may have failed since the caller checked, and left memtables that must not be written. */
     int rc = firn_db_lead_refuse_failed(db, err);
     if (rc == FIRN_OK) {
-        rc = firn_db_pace_freeze_all(db, err);
+        rc = firn_db_turn_freeze_all(db, err);
     }
     if (rc == FIRN_OK) {
-        rc = firn_db_keyspace_remove_dropped(db, err);
+        rc = firn_db_dropped_remove(db, err);
     }
     firn_db_lead_end(db);
     return rc;
@@ -32,7 +32,7 @@ trim(struct firn_db *db, firn_error *err)
 {
     bool has_more;
     firn_db_lead_begin(db);
-    int rc = firn_db_pace_trim(db, &has_more, err);
+    int rc = firn_db_turn_trim(db, &has_more, err);
     if (rc == FIRN_OK && has_more) {
         rc = firn_log_rotate(db->log, err);
         if (rc == FIRN_NO_SPACE && !firn_log_has_failed(db->log)) {
@@ -179,4 +179,30 @@ firn_db_maintain_graphs(struct firn_db *db)
 {
     DCHECK(!db->is_read_only);
     firn_db_jobs_wake_graphs(db);
+}
+
+/* ---- versions of MANIFEST ---- */
+
+static int
+advance(struct firn_db *db, firn_error *err)
+{
+    struct firn_lsm *lsm = firn_db_image(db)->lsm;
+    DCHECK(firn_db_is_led(db));
+    return firn_lsm_install_history(lsm, firn_lsm_history(lsm), firn_lsm_sequence(lsm), err);
+}
+
+int
+firn_db_maintain_advance(struct firn_db *db, firn_error *err)
+{
+    /* Not while another thread saves a new history. */
+    firn_db_lead_begin(db);
+    int rc = firn_db_lead_refuse_failed(db, err);
+    if (rc == FIRN_OK) {
+        rc = advance(db, err);
+    }
+    if (rc == FIRN_NO_SPACE && firn_db_space_give_up_all(db)) {
+        rc = advance(db, err); /* before files are removed */
+    }
+    firn_db_lead_end(db);
+    return rc;
 }

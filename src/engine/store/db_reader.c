@@ -112,27 +112,3 @@ firn_db_reader_gate(struct firn_db *db)
 {
     return (struct firn_log_gate){.may_remove = may_remove, .ctx = db};
 }
-
-static int
-advance(struct firn_db *db, firn_error *err)
-{
-    struct firn_lsm *lsm = firn_db_image(db)->lsm;
-    DCHECK(firn_db_is_led(db));
-    return firn_lsm_install_history(lsm, firn_lsm_history(lsm), firn_lsm_sequence(lsm), err);
-}
-
-int
-firn_db_reader_advance(struct firn_db *db, firn_error *err)
-{
-    /* Not while another thread saves a new history. */
-    firn_db_lead_begin(db);
-    int rc = firn_db_lead_refuse_failed(db, err);
-    if (rc == FIRN_OK) {
-        rc = advance(db, err);
-    }
-    if (rc == FIRN_NO_SPACE && firn_db_space_give_up_all(db)) {
-        rc = advance(db, err); /* before files are removed */
-    }
-    firn_db_lead_end(db);
-    return rc;
-}

@@ -319,7 +319,7 @@ look_up(struct replay *replay, firn_slice name, uint64_t *out, firn_error *err)
     const struct firn_view view = view_so_far(replay, firn_db_is_system_name(name));
     int rc = firn_lsm_tree_get(replay->image->list->lsm_tree, name, &view, &value, err);
     if (rc == FIRN_OK) {
-        rc = firn_db_keyspace_decode(replay->db, firn_buf_slice(&value), &entry, err);
+        rc = firn_keyspace_entry_read(replay->db->dir, firn_buf_slice(&value), &entry, err);
         *out = entry.id;
     }
     firn_buf_deinit(&value);
@@ -337,7 +337,7 @@ create_keyspace(struct replay *replay, const struct firn_storefile_op *op, const
     const char *fault;
     int decoded = firn_keyspace_entry_decode(op->value, &put, &fault);
     if (decoded == FIRN_NEWER) {
-        return firn_db_keyspace_decode(replay->db, op->value, &put, err);
+        return firn_keyspace_entry_read(replay->db->dir, op->value, &put, err);
     }
     if (!is_name(op->key) || decoded != FIRN_OK || put.id != image->next_id) {
         *what = "creates a keyspace with an impossible name or number";
@@ -578,7 +578,7 @@ visit_history(struct replay *replay, firn_slice record, struct firn_log_position
 {
     const char *what = NULL;
     struct firn_db_image *image = replay->image;
-    int rc = firn_db_image_make_room(image, err);
+    int rc = firn_db_segments_make_room(image, err);
     if (rc != FIRN_OK) {
         return rc;
     }
@@ -589,7 +589,7 @@ visit_history(struct replay *replay, firn_slice record, struct firn_log_position
     if (is_now_known(replay) && image->history.first_segment == 0) {
         image->history.first_segment = position.segment;
     }
-    firn_db_image_note_commit(image, position.segment);
+    firn_db_segments_note_commit(image, position.segment);
     return FIRN_OK;
 }
 
@@ -645,9 +645,9 @@ visit_record(void *ctx, uint8_t type, firn_slice record, struct firn_log_positio
         .body_offset = position.offset + FIRN_LOG_RECORD_HEAD_SIZE,
         .is_replay = true};
     DCHECK(replay->sequence > 0 && replay->image->user_count == 0);
-    FIRN_TRY_RETURN(firn_db_image_make_room(replay->image, err));
+    FIRN_TRY_RETURN(firn_db_segments_make_room(replay->image, err));
     FIRN_TRY_RETURN(firn_db_apply(&commit, err));
-    firn_db_image_note_commit(replay->image, position.segment);
+    firn_db_segments_note_commit(replay->image, position.segment);
     return FIRN_OK;
 }
 
@@ -733,7 +733,7 @@ firn_db_replay(struct firn_db *db, struct firn_db_image **out, firn_error *err)
                             firn_os_dir_path(db->dir));
     }
     if (rc == FIRN_OK) {
-        rc = firn_db_visible_read(replay.image, err);
+        rc = firn_db_image_read_list(replay.image, err);
     }
     if (rc == FIRN_OK) {
         struct firn_db_image *image = replay.image;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * store/db_space.c: full disks.
+ * store/db_space.c: the reserve for a full disk.
  *
  * A store on a full disk must still be able to delete, and to turn what was deleted into free
  * space: both need a little space first. So the store keeps a file RESERVE: an eighth of the size of
@@ -9,27 +9,15 @@
  * half of what is free; if it cannot grow, it stays as it is. Closing frees what exceeds this size.
  *
  * When an append, a flush or a compaction finds no space, most of the reserve is freed, and the store
- * counts as full. From then on
- *   commits that put anything fail with FIRN_NO_SPACE, without using the disk's last bytes;
- *   commits that only delete are accepted as long as enough is left for freeing their space;
- *   if not enough is left, a delete waits: its thread flushes memtables, has the log trimmed, and
- *   merges runs (drain). If background work used all remaining space for a time, the delete waits
- *   until that ends and tries again;
- *   flushes and compactions are tried again with every commit, until they succeed. The background
- *   begins only those for which the remaining space suffices, so it takes nothing from the deletes.
- *   If level 0 cannot be merged for lack of space, deletes are accepted however many runs it has.
- * Each refused commit checks whether there is space again: enough for the reserve, for the commit
- * itself, and some more. If so, the reserve is restored and the commit accepted. Nothing has to be
- * reopened.
+ * counts as full until a commit finds space again (db_full.c). Flushes and compactions are tried again with every
+ * commit, until they succeed. The background begins only those for which the remaining space suffices, so it takes
+ * nothing from the deletes.
  *
  * The last LAST_BYTES of the file are kept for what must not fail: opening writes a segment's header
  * and may have to make the log durable, and a drain that finds no other space begins with them.
  *
  * Deleting the files of other rooms in the store's directory (packs of a workspace) takes commits and
  * small merges of the store: the reserve has a 128th of their size for that, 64 KiB to 1 MiB.
- * Commits that free more than they take (firn_db_batch_frees_space) count as deletes, even if they
- * contain puts.
- *
  * The output of a flush or compaction must fit into the reserve; otherwise garbage that is spread
  * over the whole store could not be turned into space. So what the store writes at once is fitted to
  * the size that it can reach: its own bytes plus the free ones, when it is opened for writing. On a
@@ -60,7 +48,6 @@ enum {
     BESIDE_MOST = 1 << 20,
     GROWTH_PART = 4, /* the file grows by a quarter at least */
     LAST_BYTES = 64 << 10,
-    SLACK = 64 << 10,
     ENDS_PART = 32, /* of the free bytes: for the ends of pages, and for other files than runs */
     ENDS_LEAST = 16 << 10
 };
@@ -245,8 +232,8 @@ wanted_for_store(struct firn_db *db)
     return part < most ? part : most;
 }
 
-static uint64_t
-wanted_reserve(struct firn_db *db)
+uint64_t
+firn_db_space_wanted(struct firn_db *db)
 {
     return wanted_for_store(db) + wanted_for_beside(db);
 }
@@ -310,7 +297,7 @@ void
 firn_db_space_keep(struct firn_db *db)
 {
     uint64_t has = reserve_bytes(db);
-    uint64_t wanted = wanted_reserve(db);
+    uint64_t wanted = firn_db_space_wanted(db);
     uint64_t least = has + has / GROWTH_PART + 1;
     if (atomic_load(&db->space.is_full) || wanted < least) {
         return;
@@ -327,7 +314,7 @@ void
 firn_db_space_trim(struct firn_db *db)
 {
     uint64_t has = reserve_bytes(db);
-    uint64_t wanted = wanted_reserve(db);
+    uint64_t wanted = firn_db_space_wanted(db);
     if (has > wanted && begin(db)) {
         end(db, wanted == 0 ? remove_file(db) : resize(db, wanted));
     }
@@ -390,9 +377,8 @@ firn_db_space_sync_removals(struct firn_db *db)
 
 /* ---- flushes and compactions ---- */
 
-/* The free bytes, less what a flush of the memtables will need. */
-static uint64_t
-free_beside_memtables(struct firn_db *db)
+uint64_t
+firn_db_space_left(struct firn_db *db)
 {
     uint64_t free_bytes;
     uint64_t needed = firn_lsm_memtable_bytes(firn_db_image(db)->lsm);
@@ -408,59 +394,21 @@ firn_db_space_room(struct firn_db *db)
     if (!atomic_load(&db->space.is_full)) {
         return 0;
     }
-    uint64_t bytes = free_beside_memtables(db);
+    uint64_t bytes = firn_db_space_left(db);
     uint64_t ends = bytes / ENDS_PART + ENDS_LEAST;
     return bytes > ends ? bytes - ends : 1;
 }
 
-/* If there is no space, tries again with the last part of the reserve. */
-static int
-do_or_give_up_all(struct firn_db *db, int (*maintain)(struct firn_db *db, firn_error *err))
-{
-    int rc = maintain(db, NULL);
-    return rc == FIRN_NO_SPACE && firn_db_space_give_up_all(db) ? maintain(db, NULL) : rc;
-}
-
-static int
-compact(struct firn_db *db, firn_error *err)
-{
-    return firn_db_maintain_compact(db, NULL, err);
-}
-
-void
-firn_db_space_drain(struct firn_db *db, bool has_waited)
-{
-    uint64_t now = firn_db_published(db);
-    DCHECK(!db->is_read_only);
-    firn_os_mutex_lock(&db->jobs.mutex);
-    bool is_vain = db->space.failed_at == now && !has_waited;
-    firn_os_mutex_unlock(&db->jobs.mutex);
-    if (is_vain) {
-        return;
-    }
-    (void)firn_db_space_give_up(db);
-    int rc = do_or_give_up_all(db, firn_db_maintain_flush);
-    if (free_beside_memtables(db) < wanted_reserve(db) / 2) {
-        /* Merges that finished before space ran out have helped as well. */
-        int compact_rc = do_or_give_up_all(db, compact);
-        rc = rc == FIRN_OK || compact_rc == FIRN_OK ? FIRN_OK : rc;
-    }
-    firn_os_mutex_lock(&db->jobs.mutex);
-    db->space.failed_at = rc == FIRN_OK ? 0 : now;
-    firn_os_mutex_unlock(&db->jobs.mutex);
-}
-
 /* ---- commits ---- */
 
-/* Whether there is space again; if so, the store is as before. */
-static bool
-is_over(struct firn_db *db, size_t bytes)
+bool
+firn_db_space_is_back(struct firn_db *db, size_t bytes)
 {
-    uint64_t wanted = wanted_reserve(db);
+    uint64_t wanted = firn_db_space_wanted(db);
     uint64_t has = reserve_bytes(db);
     uint64_t free_bytes;
     int rc = firn_os_dir_free_bytes(db->dir, &free_bytes, NULL);
-    if (rc != FIRN_OK || free_bytes + has < wanted + bytes + SLACK || !begin(db)) {
+    if (rc != FIRN_OK || free_bytes + has < wanted + bytes + FIRN_DB_SPACE_SLACK || !begin(db)) {
         return false;
     }
     has = wanted == 0 ? db->space.reserve_bytes : resize(db, wanted);
@@ -471,30 +419,4 @@ is_over(struct firn_db *db, size_t bytes)
         atomic_store(&db->space.is_full, false);
     }
     return is_made;
-}
-
-static int
-refuse(struct firn_db *db, firn_error *err)
-{
-    return firn_error_set(err, FIRN_NO_SPACE,
-                          "no space is left for '%s'; until there is, it takes only deletes",
-                          firn_os_dir_path(db->dir));
-}
-
-int
-firn_db_space_admit(struct firn_db *db, bool has_puts, bool is_urgent, size_t bytes,
-                    firn_error *err)
-{
-    DCHECK(firn_db_is_led(db));
-    if (!atomic_load(&db->space.is_full) || is_over(db, bytes)) {
-        return FIRN_OK;
-    }
-    firn_db_jobs_wake(db);
-    firn_db_jobs_wake_compactions(db);
-    if (has_puts) {
-        return refuse(db, err);
-    }
-    /* As much again as the memtables need is left for merging. */
-    uint64_t left = firn_lsm_memtable_bytes(firn_db_image(db)->lsm) + bytes + SLACK;
-    return !is_urgent && free_beside_memtables(db) < left ? refuse(db, err) : FIRN_OK;
 }

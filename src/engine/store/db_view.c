@@ -228,7 +228,7 @@ firn_db_view_unregister(struct firn_db *db, struct firn_db_view_node *node)
     bool is_last = node->image->user_count == 0 && node->image != firn_db_image(db);
     firn_os_mutex_unlock(&db->state_mutex);
     if (is_last) {
-        firn_db_refresh_retire(db, node->image);
+        node->image->retire(node->image);
     }
 }
 
@@ -243,7 +243,7 @@ firn_db_view_destroy_all(struct firn_db *db)
         firn_os_mutex_unlock(&db->state_mutex);
         node->destroy(node);
         if (image->user_count == 0 && image != firn_db_image(db)) {
-            firn_db_image_abandon(image);
+            image->retire(image);
         }
     }
 }

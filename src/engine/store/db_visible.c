@@ -18,17 +18,11 @@
  *      versions suffice for all remaining views.
  * (Not checked: they concern versions that are in runs, or gone.)
  *
- * Opening a store reads its list twice: when its runs are known, so that the log can be replayed into
- * trees; and when the whole log has been replayed.
- *
  * Locking: only the leader of commits extends chains, at their ends; any thread may walk them. The
  * rest belongs to the leader.
  */
 #include "base/check.h"
-#include "codec/utf8.h"
 #include "store/db_internal.h"
-
-#include "base/slice.h"
 
 bool
 firn_db_visible_is_ended(const struct firn_db_tree *tree, const struct firn_view *view)
@@ -134,98 +128,4 @@ firn_db_visible_is_kept(const struct firn_db_image *image, const struct firn_db_
     DCHECK(firn_db_is_led(image->db));
     return tree->created_at == 0 || !atomic_load_explicit(&tree->is_out, memory_order_relaxed) ||
            (!tree->is_system && has_checkpoint(image, tree));
-}
-
-/* ---- reading the list ---- */
-
-struct reading {
-    struct firn_db_image *image;
-    struct firn_buf name; /* of the versions that are read */
-    bool has_name;
-    struct firn_db_name_end *newer; /* the version of that name that was read before */
-};
-
-static int
-begin_name(struct reading *reading, firn_slice name, firn_error *err)
-{
-    if (reading->has_name && firn_slice_equal(name, firn_buf_slice(&reading->name))) {
-        return FIRN_OK;
-    }
-    reading->has_name = true;
-    reading->newer = NULL;
-    return firn_buf_assign(&reading->name, name) == FIRN_OK
-               ? FIRN_OK
-               : firn_error_no_memory(err, "the list of keyspaces");
-}
-
-/* A put: the number of a keyspace, or the next number to give out. */
-static int
-read_put(struct reading *reading, const struct firn_entry *entry, firn_error *err)
-{
-    struct firn_db_image *image = reading->image;
-    struct firn_db_tree *tree;
-    struct firn_keyspace_entry put;
-    if (entry->key.size > FIRN_KEYSPACE_NAME_SIZE_MAX || !firn_utf8_is_valid(entry->key) ||
-        (entry->key.size > 0 && memchr(entry->key.data, 0, entry->key.size) != NULL)) {
-        return firn_error_set(err, FIRN_CORRUPT,
-                              "'%s': the list of keyspaces holds an impossible name",
-                              firn_os_dir_path(image->db->dir));
-    }
-    FIRN_TRY_RETURN(firn_db_keyspace_decode(image->db, entry->value, &put, err));
-    if (entry->key.size == 0 &&
-        (put.type != FIRN_KEYSPACE_ENTRY_KEYS || put.schema > 0 || put.others.size > 0)) {
-        return firn_error_set(
-            err, FIRN_CORRUPT,
-            "'%s': the list of keyspaces has fields for a keyspace without a name",
-            firn_os_dir_path(image->db->dir));
-    }
-    uint64_t next = entry->key.size == 0 ? put.id : put.id + 1;
-    image->next_id = next > image->next_id ? next : image->next_id;
-    if (entry->key.size == 0) {
-        return FIRN_OK;
-    }
-    int rc = firn_db_image_name(image, &put, entry, &tree, err);
-    if (rc == FIRN_OK) {
-        DCHECK(tree->id == put.id && image->next_id > put.id);
-        tree->created_at = entry->sequence;
-        atomic_store_explicit(&tree->ends, reading->newer, memory_order_relaxed);
-    }
-    return rc;
-}
-
-static int
-read_version(struct reading *reading, const struct firn_entry *entry, firn_error *err)
-{
-    FIRN_TRY_RETURN(begin_name(reading, entry->key, err));
-    if (entry->kind == FIRN_ENTRY_PUT) {
-        FIRN_TRY_RETURN(read_put(reading, entry, err));
-    }
-    DCHECK(reading->newer == NULL || entry->sequence < reading->newer->sequence);
-    struct firn_db_name_end *end = firn_db_visible_make_end(reading->image);
-    if (end == NULL) {
-        return firn_error_no_memory(err, "the list of keyspaces");
-    }
-    end->sequence = entry->sequence;
-    atomic_init(&end->newer, reading->newer);
-    reading->newer = end;
-    return FIRN_OK;
-}
-
-int
-firn_db_visible_read(struct firn_db_image *image, firn_error *err)
-{
-    static const struct firn_lsm_cursor_options all = {0};
-    struct reading reading = {.image = image};
-    struct firn_lsm_cursor *cursor = NULL;
-    int rc;
-    FIRN_TRY(firn_lsm_cursor_create(image->list->lsm_tree, &all, &cursor, err));
-    FIRN_TRY(firn_lsm_cursor_first(cursor, err));
-    while (firn_lsm_cursor_valid(cursor)) {
-        FIRN_TRY(read_version(&reading, firn_lsm_cursor_entry(cursor), err));
-        FIRN_TRY(firn_lsm_cursor_next(cursor, err));
-    }
-out:
-    firn_lsm_cursor_destroy(cursor);
-    firn_buf_deinit(&reading.name);
-    return rc;
 }

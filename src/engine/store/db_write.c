@@ -224,11 +224,11 @@ static int
 make_room(struct firn_db *db, firn_error *err)
 {
     DCHECK(firn_db_is_led(db));
-    if (firn_db_image_has_room(firn_db_image(db))) {
+    if (firn_db_segments_has_room(firn_db_image(db))) {
         return FIRN_OK;
     }
     firn_os_mutex_lock(&db->commits.mutex);
-    int rc = firn_db_image_make_room(firn_db_image(db), err);
+    int rc = firn_db_segments_make_room(firn_db_image(db), err);
     firn_os_mutex_unlock(&db->commits.mutex);
     return rc;
 }
@@ -290,7 +290,7 @@ append_if_there_is_space(struct firn_db *db, struct firn_db_write *commit, firn_
 {
     bool has_puts = needs_space(commit);
     int rc;
-    FIRN_TRY(firn_db_space_admit(db, has_puts, commit->is_urgent, commit->batch->body.size, err));
+    FIRN_TRY(firn_db_full_admit(db, has_puts, commit->is_urgent, commit->batch->body.size, err));
     rc = append(db, commit, err);
     if (rc == FIRN_NO_SPACE && !firn_log_has_failed(db->log) && firn_db_space_give_up(db) &&
         !has_puts) {
@@ -366,7 +366,7 @@ static int
 take_in(struct firn_db *db, const struct group *group, firn_error *err)
 {
     uint64_t sequence = db->commits.last_sequence;
-    DCHECK(db->commits.is_leading && firn_db_image_has_room(firn_db_image(db))); /* (I2) */
+    DCHECK(db->commits.is_leading && firn_db_segments_has_room(firn_db_image(db))); /* (I2) */
     int vouch_rc = firn_db_lead_vouch(db, err);
     if (vouch_rc != FIRN_OK && firn_log_has_failed(db->log)) {
         return vouch_rc;
@@ -484,7 +484,7 @@ note_segments_locked(struct firn_db *db, const struct group *group)
          commit = next_of(group, commit)) {
         if (commit->sequence != 0) {
             DCHECK(commit->rc == FIRN_OK);
-            firn_db_image_note_commit(firn_db_image(db), commit->segment);
+            firn_db_segments_note_commit(firn_db_image(db), commit->segment);
         }
     }
 }
@@ -582,7 +582,7 @@ commit_one(struct firn_db *db, struct firn_db_write *commit)
         if (i > 0) {
             let_background_end(db);
         }
-        firn_db_space_drain(db, i > 0);
+        firn_db_full_drain(db, i > 0);
         commit->is_urgent = true;
         commit->is_waiting = false;
         commit->is_done = false;

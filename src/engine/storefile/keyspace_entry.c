@@ -12,6 +12,7 @@
 
 #include "base/check.h"
 #include "base/reader.h"
+#include "os/os.h"
 
 enum { FIRST_OTHER = 4 };
 
@@ -115,6 +116,19 @@ firn_keyspace_entry_decode(firn_slice bytes, struct firn_keyspace_entry *out, co
     }
     if (others != NULL) {
         out->others = firn_bytes(others, (size_t)(reader.at - others));
+    }
+    return FIRN_OK;
+}
+
+int
+firn_keyspace_entry_read(struct firn_os_dir *dir, firn_slice value, struct firn_keyspace_entry *out,
+                         firn_error *err)
+{
+    const char *what;
+    int rc = firn_keyspace_entry_decode(value, out, &what);
+    if (rc != FIRN_OK) {
+        return firn_error_set(err, rc, "'%s': the list of keyspaces %s%s", firn_os_dir_path(dir),
+                              what, rc == FIRN_NEWER ? " that this program does not know" : "");
     }
     return FIRN_OK;
 }

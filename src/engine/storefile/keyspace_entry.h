@@ -42,5 +42,9 @@ FIRN_MUST_CHECK int firn_keyspace_entry_encode(const struct firn_keyspace_entry 
  * or type; *out_what describes it. */
 FIRN_MUST_CHECK int firn_keyspace_entry_decode(firn_slice bytes, struct firn_keyspace_entry *out,
                                                const char **out_what);
+/* The same; the message names the directory of the store. */
+struct firn_os_dir;
+FIRN_MUST_CHECK int firn_keyspace_entry_read(struct firn_os_dir *dir, firn_slice value,
+                                             struct firn_keyspace_entry *out, firn_error *err);
 
 #endif

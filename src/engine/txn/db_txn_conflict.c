@@ -97,7 +97,7 @@ find_typed(struct firn_db *db, struct firn_db_tree *tree)
         table = tree->key_table;
     }
     firn_os_mutex_unlock(&db->state_mutex);
-    typed.table = typed.schema != NULL ? firn_db_keyspace_name_of(db, table) : "";
+    typed.table = typed.schema != NULL ? firn_db_handles_name_of(db, table) : "";
     for (size_t i = 0; typed.schema != NULL && i < typed.schema->index_count; i++) {
         typed.index =
             typed.schema->indexes[i].id == index ? &typed.schema->indexes[i] : typed.index;
@@ -138,7 +138,7 @@ refuse(const struct look *look, struct firn_db_tree *tree, firn_slice key, enum 
 {
     char shown[4 * KEY_SHOWN_MAX + 8];
     const char *did = relation == READ ? "read" : "written";
-    const char *name = firn_db_keyspace_name_of(look->db, tree->id);
+    const char *name = firn_db_handles_name_of(look->db, tree->id);
     if (tree->has_schemas) {
         return firn_error_set(look->err, FIRN_CONFLICT,
                               "the definition of a table, which the transaction has %s, was "

@@ -9,7 +9,7 @@
  *
  * The store shows which readers those are. A reader holds a lock on the version of the MANIFEST
  * that it was opened at (db_reader.c), and the version grows with every flush and through
- * firn_db_reader_advance. Let w be the version right after the retiring commit.
+ * firn_db_maintain_advance. Let w be the version right after the retiring commit.
  * (I1) A reader at a version above w read the MANIFEST, and then the log, after that commit, so it
  *      does not know the pack. So the file may be removed when there is no reader at w or below.
  * The retiring commit cannot contain w. The next operation that collects retired packs records it:

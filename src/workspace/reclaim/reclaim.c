@@ -175,7 +175,7 @@ firn_reclaim_retire(struct firn_reclaim *gc, const uint32_t *numbers, size_t cou
 {
     DCHECK(count > 0 && !firn_db_is_read_only(gc->opened->db));
     FIRN_TRY_RETURN(firn_objects_retire(gc->opened->objects, numbers, count, err));
-    FIRN_TRY_RETURN(firn_db_reader_advance(gc->opened->db, err));
+    FIRN_TRY_RETURN(firn_db_maintain_advance(gc->opened->db, err));
     return firn_reclaim_collect(gc, err);
 }
 

@@ -90,9 +90,9 @@ keyspaces_with_little_in_them_stay_in_the_log(void **state)
     for (unsigned life = 0; life < 3; life++) {
         db = open_with(support.dir, (uint64_t)64 << 20);
         db_support_put(db_support_keyspace(db, "tenant0000000"), "again", "1");
-        (void)firn_db_pace_rest_look(db);
+        (void)firn_db_rest_look(db);
         firn_os_sleep_ns(support.os, INT64_C(20000000000));
-        (void)firn_db_pace_rest_look(db);
+        (void)firn_db_rest_look(db);
         DB_OK(firn_db_close(db, &err));
         assert_int_equal(run_count(support.dir), 0);
     }

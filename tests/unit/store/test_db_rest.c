@@ -102,21 +102,21 @@ a_store_at_rest_gives_back_and_grows_again(void **state)
         uint64_t before = kept_bytes(db);
         assert_true(before > 3 * MIB);
         /* Not at once, and not while somebody writes. */
-        assert_false(firn_db_pace_rest_look(db));
+        assert_false(firn_db_rest_look(db));
         pass_time(support.os, 6);
-        assert_false(firn_db_pace_rest_look(db));
+        assert_false(firn_db_rest_look(db));
         db_support_put(db_support_keyspace(db, "other"), "still", "writing");
         pass_time(support.os, 6);
-        assert_false(firn_db_pace_rest_look(db));
+        assert_false(firn_db_rest_look(db));
         assert_true(kept_bytes(db) >= before);
         pass_time(support.os, 11);
-        assert_true(firn_db_pace_rest_look(db));
+        assert_true(firn_db_rest_look(db));
         assert_true(kept_bytes(db) <= MIB);
         verify(db, (round + 1) * PUTS);
         /* Once is enough. */
         uint64_t calls = firn_sim_memory_calls(support.os);
         pass_time(support.os, 30);
-        assert_true(firn_db_pace_rest_look(db));
+        assert_true(firn_db_rest_look(db));
         assert_int_equal(firn_sim_memory_calls(support.os), calls);
     }
     DB_OK(firn_db_close(db, &err));
@@ -150,9 +150,9 @@ the_cache_has_what_memtables_leave(void **state)
             least = extra;
         }
         assert_true(least < all);
-        assert_false(firn_db_pace_rest_look(db));
+        assert_false(firn_db_rest_look(db));
         pass_time(support.os, 11);
-        assert_true(firn_db_pace_rest_look(db));
+        assert_true(firn_db_rest_look(db));
         assert_int_equal(firn_block_cache_lend_extra_bytes(db->cache), all);
     }
     /* A load sorts in that memory. */
@@ -177,9 +177,9 @@ a_flushed_store_gives_its_files_back_too(void **state)
     DB_OK(overwrite(db, 0, PUTS, &err));
     DB_OK(firn_db_maintain_flush(db, &err));
     assert_true(kept_bytes(db) > MIB);
-    assert_false(firn_db_pace_rest_look(db));
+    assert_false(firn_db_rest_look(db));
     pass_time(support.os, 11);
-    assert_true(firn_db_pace_rest_look(db));
+    assert_true(firn_db_rest_look(db));
     assert_true(kept_bytes(db) <= MIB);
     verify(db, PUTS);
     DB_OK(firn_db_close(db, &err));
@@ -217,9 +217,9 @@ rest_once(struct firn_os_dir *dir)
     if (overwrite(db, end, PUTS / 2, &err) == FIRN_OK && firn_db_log_sync(db, &err) == FIRN_OK) {
         end = PUTS / 2;
     }
-    (void)firn_db_pace_rest_look(db);
+    (void)firn_db_rest_look(db);
     pass_time(firn_os_dir_os(dir), 11);
-    (void)firn_db_pace_rest_look(db);
+    (void)firn_db_rest_look(db);
     if (overwrite(db, PUTS / 2, PUTS / 2 + KEYS, &err) == FIRN_OK &&
         firn_db_log_sync(db, &err) == FIRN_OK) {
         end = PUTS / 2 + KEYS;

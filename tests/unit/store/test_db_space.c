@@ -399,7 +399,7 @@ calls_of_drain(struct watched *watched, bool has_waited)
 {
     firn_sim_fault_set_plan(watched->os, NULL);
     leave(&watched->world, 0);
-    firn_db_space_drain(watched->world.db, has_waited);
+    firn_db_full_drain(watched->world.db, has_waited);
     return firn_sim_fault_calls(watched->os);
 }
 
