@@ -34,7 +34,7 @@ if(CMAKE_C_COMPILER_ID STREQUAL "GNU" AND CMAKE_BUILD_TYPE MATCHES "^Rel" AND NO
 endif()
 
 # Rooms in which inlining is not limited, and those whose loops are aligned, too.
-set(FIRN_HOT_ROOMS base codec log block run row memtable merge version lsm store txn tree)
+set(FIRN_HOT_ROOMS base codec log block run row memtable merge version lsm instance reading upkeep commit store txn tree)
 set(FIRN_LOOP_ROOMS column encoding vector graph aggregate expr query search)
 
 # Rooms of which each file is cold.
@@ -143,16 +143,16 @@ set(FIRN_COLD_FILES
     inspect/db_diff.c
     store/db_holder.c
     store/db_image.c
-    store/db_jobs.c
+    instance/db_jobs.c
     store/db_keyspace.c
     store/db_layout.c
-    store/db_maintain.c
+    upkeep/db_maintain.c
     store/db_path.c
-    store/db_pieces.c
-    store/db_reader.c
+    reading/db_pieces.c
+    instance/db_reader.c
     store/db_replay.c
-    store/db_space.c
-    store/db_visible.c
+    instance/db_space.c
+    reading/db_visible.c
     inspect/db_stats.c
     txn/db_txn_run.c
     version/manifest.c

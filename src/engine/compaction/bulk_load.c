@@ -13,7 +13,7 @@
  *      their keys, neither runs nor memtables: the caller has flushed the memtables, and holds
  *      works back, so that no compaction brings anything there.
  * (I2) Works are held back until the commit is published. Otherwise one could drop a version that
- *      this commit replaces, while reads of now do not see the commit yet (store/db_get.c).
+ *      this commit replaces, while reads of now do not see the commit yet (reading/db_get.c).
  *
  * Loads into several trees are installed together, by one edit. One tree may take two loads of one
  * commit, with different keys: runs of the second load may overlap those of the first, and are then

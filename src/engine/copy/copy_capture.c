@@ -47,7 +47,7 @@
 #include "base/mem.h"
 #include "codec/xxh3.h"
 #include "log/log.h"
-#include "store/db_handle.h"
+#include "store/db_store_handle.h"
 #include "version/manifest.h"
 
 _Static_assert((int)FIRN_COPY_CAPTURE_HEAD_SIZE == (int)FIRN_LOG_FORMAT_SEGMENT_SIZE,

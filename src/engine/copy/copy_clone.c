@@ -22,7 +22,7 @@
 
 #include "base/check.h"
 #include "os/os_clone.h"
-#include "store/db_handle.h"
+#include "store/db_store_handle.h"
 
 /* ---- packs ---- */
 

@@ -26,7 +26,7 @@
 #include "merge/merge.h"
 #include "os/os.h"
 #include "os/os_user_path.h"
-#include "store/db_handle.h"
+#include "store/db_store_handle.h"
 #include "storefile/archive.h"
 
 /* ==== a temporary directory beside the target ====

@@ -15,7 +15,7 @@
 #include <string.h>
 
 #include "base/check.h"
-#include "store/db_handle.h"
+#include "store/db_store_handle.h"
 #include "storefile/archive.h"
 
 /* ---- the checkpoint in the file ---- */

@@ -18,7 +18,7 @@
  * reading.
  */
 #include "base/check.h"
-#include "store/db_handle.h"
+#include "store/db_store_handle.h"
 
 #include <inttypes.h>
 

@@ -19,7 +19,7 @@
  */
 #include "base/check.h"
 #include "base/mem.h"
-#include "store/db_handle.h"
+#include "store/db_store_handle.h"
 
 #include "base/slice.h"
 #include "inspect/inspect.h"

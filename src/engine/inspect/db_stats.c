@@ -13,7 +13,7 @@
  * was allocated after the end of the newest one.
  */
 #include "base/check.h"
-#include "store/db_handle.h"
+#include "store/db_store_handle.h"
 
 #include <inttypes.h>
 #include <string.h>

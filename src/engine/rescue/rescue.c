@@ -34,7 +34,7 @@
 #include "log/log.h"
 #include "mend/mend.h"
 #include "os/os_clone.h"
-#include "store/db_handle.h"
+#include "store/db_store_handle.h"
 
 /* ==== matching the log and MANIFEST of a damaged store ====
  *

@@ -20,7 +20,7 @@
 #include "base/buf.h"
 #include "base/check.h"
 #include "log/log.h"
-#include "store/db_handle.h"
+#include "store/db_store_handle.h"
 
 enum { NAMES_MEMORY_BYTES = 32 << 20, NAMES_MAX = 1 << 18, TEXT_SIZE = 160 };
 

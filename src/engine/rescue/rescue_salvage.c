@@ -16,7 +16,7 @@
 
 #include "log/log.h"
 #include "rescue/rescue.h"
-#include "store/db_handle.h"
+#include "store/db_store_handle.h"
 
 enum { CACHE_BYTES = 4 << 20 };
 

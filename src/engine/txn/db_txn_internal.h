@@ -6,7 +6,7 @@
 #define FIRN_TXN_DB_TXN_INTERNAL_H
 
 #include "base/arena.h"
-#include "store/db_handle.h"
+#include "store/db_store_handle.h"
 #include "txn/db_txn.h"
 
 /* ==== the write set of a transaction ====

@@ -424,7 +424,7 @@ firn_rows_read_get(struct firn_table *table, const struct firn_rows_read *read,
 
 /* ---- many rows ----
  *
- * Keys are looked up in groups, so that the reads of a group can run at the same time (store/db_get.c). In an index, each
+ * Keys are looked up in groups, so that the reads of a group can run at the same time (reading/db_get.c). In an index, each
  * group has two lookups: of the entries, and of the rows of the entries that were found. */
 
 enum { GROUP = 64 };
