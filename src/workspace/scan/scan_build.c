@@ -30,7 +30,7 @@ put_object(void *ctx, const firn_hash *hash, firn_slice bytes, firn_error *err)
     struct firn_objects_object object = {
         .kind = FIRN_PACKFILE_TREE, .hash = *hash, .content = bytes, .base = putting->before};
     bool is_new;
-    return firn_scan_add(putting->worker, &object, &is_new, err);
+    return firn_scan_sink_add(putting->worker, &object, &is_new, err);
 }
 
 static int
@@ -212,26 +212,6 @@ needs_old(const struct firn_scan_worker *worker, const struct firn_scan_node *no
 
 /* ---- late entries ---- */
 
-int
-firn_scan_build_subdir(const struct firn_scan_subdir *subdir, struct firn_buf *out)
-{
-    DCHECK(subdir->state != FIRN_SCAN_SUBDIR_WAITING);
-    if (subdir->state == FIRN_SCAN_SUBDIR_LEFT_OUT) {
-        return FIRN_OK;
-    }
-    struct firn_tree_entry entry = {
-        .name = firn_str(subdir->name),
-        .kind = FIRN_TREE_DIR,
-        .mode = subdir->mode,
-        .uid = subdir->uid,
-        .gid = subdir->gid,
-        .mtime_ns = subdir->mtime_ns,
-        .hash = subdir->hash,
-        .xattrs = firn_bytes(subdir->xattrs, subdir->xattrs_size),
-    };
-    return firn_tree_encode_entry(out, &entry);
-}
-
 static int
 append_print(struct assembly *assembly, const struct firn_statcache_print *print)
 {
@@ -246,7 +226,7 @@ append_subdir(struct assembly *assembly, const struct firn_scan_late *late, firn
     struct firn_buf *out = &assembly->worker->assembly;
     size_t before = out->size;
     DCHECK(late->index < assembly->node->subdir_count);
-    int rc = firn_scan_build_subdir(&assembly->node->subdirs[late->index], out);
+    int rc = firn_scan_node_encode_subdir(&assembly->node->subdirs[late->index], out);
     if (rc == FIRN_OK && out->size > before && assembly->has_prints) {
         struct firn_statcache_print print;
         firn_statcache_print_of_entry(assembly->worker->scan->stat_seed,

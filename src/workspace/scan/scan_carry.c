@@ -205,7 +205,7 @@ put_object(void *ctx, const firn_hash *hash, firn_slice bytes, firn_error *err)
     const struct firn_objects_object object = {
         .kind = FIRN_PACKFILE_TREE, .hash = *hash, .content = bytes};
     bool is_new;
-    return firn_scan_add(carrying->worker, &object, &is_new, err);
+    return firn_scan_sink_add(carrying->worker, &object, &is_new, err);
 }
 
 /* Leaves the deepest directory, which has been walked; at last *out_hash is the topmost one's. */

@@ -87,7 +87,6 @@ firn_scan_confined_pass(struct firn_scan_worker *worker, struct firn_scan_node *
         goto out;
     }
     *out_is_passed = true;
-    FIRN_TRY(firn_scan_build_finish_part(worker, parent, err));
 out:
     return rc;
 }

@@ -599,7 +599,7 @@ publish(struct firn_scan_worker *worker, struct firn_scan_node *node)
     node->segments_claimed = 1;
     node->waiting = node->segment_count + node->subdir_count;
     if (node->segment_count > 1 || node->subdir_count > 0) {
-        firn_scan_push_locked(scan, node);
+        firn_scan_node_push_locked(scan, node);
     }
     firn_os_mutex_unlock(&scan->mutex);
 }
@@ -839,9 +839,9 @@ firn_scan_dir_visit(struct firn_scan_worker *worker, struct firn_scan_node *pare
     bool is_passed = false;
     DCHECK(parent == NULL || index < parent->subdir_count);
     if (parent != NULL && worker->scan->options->confines != NULL) {
-        int pass_rc = firn_scan_confined_pass(worker, parent, index, &is_passed, err);
-        if (pass_rc != FIRN_OK || is_passed) {
-            return pass_rc;
+        FIRN_TRY_RETURN(firn_scan_confined_pass(worker, parent, index, &is_passed, err));
+        if (is_passed) {
+            return firn_scan_build_finish_part(worker, parent, err);
         }
     }
     struct firn_scan_node *node = firn_scan_node_create(worker->scan, parent, index);

@@ -43,13 +43,6 @@
 #include "codec/blake3_hash.h"
 #include "scan/scan_internal.h"
 
-bool
-firn_scan_file_is_same(const struct firn_os_stat *a, const struct firn_os_stat *b)
-{
-    return a->kind == b->kind && a->size_bytes == b->size_bytes && a->mtime_ns == b->mtime_ns &&
-           a->ctime_ns == b->ctime_ns && a->inode == b->inode && a->device == b->device;
-}
-
 /* Whether a change after the look that gave stat could leave the times as they are (I1). */
 static bool
 is_young(const struct firn_scan *scan, const struct firn_os_stat *stat, int64_t *out_age_ns)
@@ -167,7 +160,7 @@ let_age(struct firn_scan_worker *worker, struct firn_os_file *file, struct attem
     firn_os_sleep_ns(worker->scan->os, FIRN_SCAN_CLOCK_TICK_NS - age_ns);
     struct firn_os_stat before = attempt->stat;
     int rc = firn_os_file_stat(file, &attempt->stat, err);
-    attempt->is_stable = rc == FIRN_OK && firn_scan_file_is_same(&before, &attempt->stat);
+    attempt->is_stable = rc == FIRN_OK && firn_scan_is_same_stat(&before, &attempt->stat);
     if (rc == FIRN_OK && !attempt->is_stable &&
         is_worth_a_proof(attempt, &before, &attempt->stat)) {
         attempt->needs_proof = true;
@@ -241,7 +234,7 @@ look_again(struct firn_scan_worker *worker, struct firn_os_file *file, const cha
         attempt->is_stable = false;
         return FIRN_OK;
     }
-    attempt->is_stable = firn_scan_file_is_same(before, &after);
+    attempt->is_stable = firn_scan_is_same_stat(before, &after);
     attempt->is_growing = has_grown(before, &after);
     bool is_to_be_proved =
         attempt->is_stable ? attempt->needs_proof : is_worth_a_proof(attempt, before, &after);
@@ -363,7 +356,7 @@ add_content(struct firn_scan_worker *worker, const struct firn_scan_node *node, 
         FIRN_TRY_RETURN(version_find(worker, node, name, &before, &has_before, err));
     }
     versioned.base = has_before ? &before : NULL;
-    FIRN_TRY_RETURN(firn_scan_add(worker, &versioned, &is_new, err));
+    FIRN_TRY_RETURN(firn_scan_sink_add(worker, &versioned, &is_new, err));
     worker->new_objects += is_new ? 1 : 0;
     return FIRN_OK;
 }

@@ -137,7 +137,9 @@ struct firn_scan_node {
     struct firn_copy_capture *store;  /* of a store's directory: the state that is saved; or NULL */
     bool is_store;                    /* a store's directory, readable as one or not */
     bool is_in_store;                 /* the directory of a readable store, or a folder of one */
-    struct firn_hash_map databases;   /* of SQLite, with files beside them: how they are saved */
+    void (*leave)(struct firn_scan_node *node); /* frees these; NULL: there are none */
+    struct firn_hash_map databases; /* of SQLite, with files beside them: how they are saved */
+    void (*leave_databases)(struct firn_scan_node *node); /* frees them, if there are any */
     struct firn_scan_listing listing; /* of a directory of several segments, until all are done */
     size_t segment_count;
     char *subdir_names;
@@ -166,6 +168,13 @@ struct firn_scan_node {
 struct firn_scan_node *firn_scan_node_create(struct firn_scan *scan, struct firn_scan_node *parent,
                                              uint32_t index);
 void firn_scan_node_destroy(struct firn_scan *scan, struct firn_scan_node *node);
+/* Whether it has segments or subdirectories that no worker has taken. */
+bool firn_scan_node_has_more(const struct firn_scan_node *node);
+/* Puts a node with work left on the stack. */
+void firn_scan_node_push_locked(struct firn_scan *scan, struct firn_scan_node *node);
+/* Appends the entry of a subdirectory, unless it is left out. */
+FIRN_MUST_CHECK int firn_scan_node_encode_subdir(const struct firn_scan_subdir *subdir,
+                                                 struct firn_buf *out);
 /* Frees what a built directory no longer needs. Names are kept, since paths of links may lead
  * through it. */
 void firn_scan_node_empty(struct firn_scan_node *node);
@@ -209,7 +218,14 @@ struct firn_scan_slot {
     enum firn_scan_slot_state state;
 };
 
+struct firn_scan_worker;
+
+/* Hashes and adds the piece in a slot. */
+typedef int firn_scan_window_add(struct firn_scan_worker *worker, struct firn_scan_slot *slot,
+                                 firn_error *err);
+
 struct firn_scan_window {
+    firn_scan_window_add *add;
     struct firn_scan_slot *slots;
     size_t slot_count;
     size_t ready_count;
@@ -318,16 +334,17 @@ firn_scan_counts_of(const struct firn_scan_worker *worker)
         .files = worker->files, .bytes = worker->bytes, .told = worker->excluded + worker->skipped};
 }
 
-/* scan.c. Puts a node with work left on the stack. */
-void firn_scan_push_locked(struct firn_scan *scan, struct firn_scan_node *node);
-/* Adds an object through the worker's lane. A failure here stops the scan at once. */
-FIRN_MUST_CHECK int firn_scan_add(struct firn_scan_worker *worker,
-                                  const struct firn_objects_object *object, bool *out_is_new,
-                                  firn_error *err);
+/* scan_sink.c. Adds an object through the worker's lane. A failure here stops the scan at once. */
+FIRN_MUST_CHECK int firn_scan_sink_add(struct firn_scan_worker *worker,
+                                       const struct firn_objects_object *object, bool *out_is_new,
+                                       firn_error *err);
 
 /* Whether the sink has an object. A failure here stops the scan at once. */
-FIRN_MUST_CHECK int firn_scan_contains(struct firn_scan_worker *worker, const firn_hash *hash,
-                                       bool *out, firn_error *err);
+FIRN_MUST_CHECK int firn_scan_sink_contains(struct firn_scan_worker *worker, const firn_hash *hash,
+                                            bool *out, firn_error *err);
+
+/* Ends a worker's lane; what it has added is kept unless the scan failed. */
+void firn_scan_sink_close_lane(struct firn_scan_worker *worker);
 
 /* scan_dir.c. Opens, lists and publishes a subdirectory (parent NULL: the root), and works
  * through its first segment. */
@@ -335,7 +352,7 @@ FIRN_MUST_CHECK int firn_scan_dir_visit(struct firn_scan_worker *worker,
                                         struct firn_scan_node *parent, uint32_t index,
                                         firn_error *err);
 
-/* scan_confined.c. If a subdirectory of parent is outside of the scan's confines, finishes it
+/* scan_confined.c. If a subdirectory of parent is outside of the scan's confines, writes its record
  * without a visit; *out_is_passed is true then. */
 FIRN_MUST_CHECK int firn_scan_confined_pass(struct firn_scan_worker *worker,
                                             struct firn_scan_node *parent, uint32_t index,
@@ -405,10 +422,6 @@ FIRN_MUST_CHECK int firn_scan_known_note(struct firn_scan_worker *worker,
 FIRN_MUST_CHECK int firn_scan_known_remove(struct firn_scan_worker *worker,
                                            const struct firn_scan_node *node, firn_slice name,
                                            firn_error *err);
-
-/* Appends the entry of a subdirectory, unless it is left out. */
-FIRN_MUST_CHECK int firn_scan_build_subdir(const struct firn_scan_subdir *subdir,
-                                           struct firn_buf *out);
 
 void firn_scan_file_version_deinit(struct firn_scan_worker *worker);
 
@@ -523,8 +536,6 @@ FIRN_MUST_CHECK int firn_scan_sqlite_judge_beside(struct firn_scan_worker *worke
                                                   const char *name, struct firn_os_file *file,
                                                   const struct firn_os_stat *stat, bool *is_stable,
                                                   bool *out_is_left_out, firn_error *err);
-/* Closes the copies of a node. */
-void firn_scan_sqlite_leave(struct firn_scan_node *node);
 
 /* scan_large.c. Whether a file is saved in pieces: because it is large, or has holes. */
 FIRN_MUST_CHECK int firn_scan_large_applies(struct firn_os_file *file,
@@ -549,12 +560,26 @@ FIRN_MUST_CHECK int firn_scan_large_hash_again(struct firn_scan_worker *worker,
                                                struct firn_scan_beginning *all, bool *out_is_read,
                                                firn_error *err);
 /* Whether two looks at a file show the same state of it. */
-bool firn_scan_file_is_same(const struct firn_os_stat *a, const struct firn_os_stat *b);
+static inline bool
+firn_scan_is_same_stat(const struct firn_os_stat *a, const struct firn_os_stat *b)
+{
+    return a->kind == b->kind && a->size_bytes == b->size_bytes && a->mtime_ns == b->mtime_ns &&
+           a->ctime_ns == b->ctime_ns && a->inode == b->inode && a->device == b->device;
+}
 
 /* Names a complete group, or a cell, and adds it unless it is there. */
 FIRN_MUST_CHECK int firn_scan_large_group_add(struct firn_scan_worker *worker,
                                               struct firn_scan_slot *slot, firn_error *err);
 
+/* scan_window.c. The window shares the pieces of one file among the workers; add works on a piece. */
+void firn_scan_window_init(struct firn_scan *scan, firn_scan_window_add *add);
+FIRN_MUST_CHECK int firn_scan_window_reserve(struct firn_scan *scan, firn_error *err);
+void firn_scan_window_deinit(struct firn_scan *scan);
+/* Takes a ready slot and marks it busy; NULL if there is none. */
+struct firn_scan_slot *firn_scan_window_claim_locked(struct firn_scan *scan);
+/* Works on a busy slot. It is done afterwards, also after a failure. */
+FIRN_MUST_CHECK int firn_scan_window_work(struct firn_scan_worker *worker,
+                                          struct firn_scan_slot *slot, firn_error *err);
 /* Chooses the slot that the next piece of a file is read to: a free slot of the window, if the
  * caller has it or can take it (*has_window), else its own. */
 FIRN_MUST_CHECK int firn_scan_window_choose(struct firn_scan_worker *worker, bool *has_window,

@@ -164,7 +164,7 @@ has_subdir_at(struct firn_scan_worker *worker, const struct firn_statcache_memo 
 {
     struct firn_statcache_print print;
     firn_buf_clear(&worker->entry);
-    int rc = firn_scan_build_subdir(subdir, &worker->entry);
+    int rc = firn_scan_node_encode_subdir(subdir, &worker->entry);
     if (rc == FIRN_OK) {
         firn_statcache_print_of_entry(worker->scan->stat_seed, firn_buf_slice(&worker->entry),
                                       &print);

@@ -108,7 +108,7 @@ large_look(struct firn_os_file *file, const struct firn_os_stat *before, bool *o
     struct firn_os_stat now;
     int rc = firn_os_file_stat(file, &now, err);
     *out_is_stable =
-        rc == FIRN_OK && (firn_scan_file_is_same(before, &now) ||
+        rc == FIRN_OK && (firn_scan_is_same_stat(before, &now) ||
                           (now.inode == before->inode && now.device == before->device &&
                            now.size_bytes > before->size_bytes));
     return rc;
@@ -222,7 +222,7 @@ add_chunks(struct firn_scan_worker *worker, const struct firn_scan_slot *slot,
                                                 firn_bytes(slot->data + at, slot->chunk_sizes[i])};
         bool is_new;
         firn_blake3_hash_of(chunk.content.data, chunk.content.size, &chunk.hash);
-        int rc = firn_scan_add(worker, &chunk, &is_new, err);
+        int rc = firn_scan_sink_add(worker, &chunk, &is_new, err);
         if (rc != FIRN_OK) {
             return rc;
         }
@@ -252,7 +252,7 @@ firn_scan_large_group_add(struct firn_scan_worker *worker, struct firn_scan_slot
         return FIRN_OK;
     }
     if (slot->chunk_count > 1 || slot->is_cell) {
-        FIRN_TRY(firn_scan_contains(worker, &group.hash, &is_known, err)); /* (I4) */
+        FIRN_TRY(firn_scan_sink_contains(worker, &group.hash, &is_known, err)); /* (I4) */
         if (is_known) {
             goto out;
         }
@@ -265,7 +265,7 @@ firn_scan_large_group_add(struct firn_scan_worker *worker, struct firn_scan_slot
         group.kind = FIRN_PACKFILE_PIECES;
         group.content = firn_buf_slice(&worker->list);
     }
-    FIRN_TRY(firn_scan_add(worker, &group, &is_new, err)); /* (I5) */
+    FIRN_TRY(firn_scan_sink_add(worker, &group, &is_new, err)); /* (I5) */
 out:
     return rc;
 }
@@ -541,7 +541,7 @@ put_list(void *ctx, const firn_hash *hash, firn_slice list, firn_error *err)
     if (rc == FIRN_OK && worker->scan->sink->wants_content) {
         const struct firn_objects_object object = {
             .kind = FIRN_PACKFILE_PIECES, .hash = *hash, .content = list};
-        rc = firn_scan_add(worker, &object, &is_new, err);
+        rc = firn_scan_sink_add(worker, &object, &is_new, err);
     }
     return rc;
 }

@@ -79,7 +79,9 @@ firn_scan_node_empty(struct firn_scan_node *node)
     firn_buf_deinit(&node->xattrs);
     firn_copy_capture_close(node->store);
     node->store = NULL;
-    firn_scan_sqlite_leave(node);
+    if (node->leave_databases != NULL) {
+        node->leave_databases(node);
+    }
     firn_statcache_memo_deinit(&node->memo);
     firn_scan_node_part_deinit(&node->part);
     while (node->stashes != NULL) {
@@ -256,4 +258,43 @@ firn_scan_node_merge_locked(struct firn_scan *scan, struct firn_scan_node *node,
         firn_scan_listing_deinit(&node->listing);
     }
     return rc;
+}
+
+bool
+firn_scan_node_has_more(const struct firn_scan_node *node)
+{
+    return node->segments_claimed < node->segment_count ||
+           node->subdirs_claimed < node->subdir_count;
+}
+
+void
+firn_scan_node_push_locked(struct firn_scan *scan, struct firn_scan_node *node)
+{
+    firn_os_mutex_assert_held(&scan->mutex);
+    DCHECK(node->is_due || firn_scan_node_has_more(node));
+    node->next_below = scan->stack;
+    scan->stack = node;
+    if (scan->idle > 0) {
+        firn_os_cond_broadcast(&scan->work);
+    }
+}
+
+int
+firn_scan_node_encode_subdir(const struct firn_scan_subdir *subdir, struct firn_buf *out)
+{
+    DCHECK(subdir->state != FIRN_SCAN_SUBDIR_WAITING);
+    if (subdir->state == FIRN_SCAN_SUBDIR_LEFT_OUT) {
+        return FIRN_OK;
+    }
+    struct firn_tree_entry entry = {
+        .name = firn_str(subdir->name),
+        .kind = FIRN_TREE_DIR,
+        .mode = subdir->mode,
+        .uid = subdir->uid,
+        .gid = subdir->gid,
+        .mtime_ns = subdir->mtime_ns,
+        .hash = subdir->hash,
+        .xattrs = firn_bytes(subdir->xattrs, subdir->xattrs_size),
+    };
+    return firn_tree_encode_entry(out, &entry);
 }

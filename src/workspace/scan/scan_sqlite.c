@@ -295,13 +295,23 @@ firn_scan_sqlite_judge_beside(struct firn_scan_worker *worker, const struct firn
         if (!noted->is_live) {
             *out_is_left_out = !*is_stable || is_live(i, file, stat->size_bytes); /* (I3) */
             *is_stable = true;
-        } else if (*is_stable && !firn_scan_file_is_same(&noted->stat, stat)) {
+        } else if (*is_stable && !firn_scan_is_same_stat(&noted->stat, stat)) {
             int rc = firn_error_set(err, FIRN_CONFLICT, "it was opened while its files were read");
             return firn_scan_report_sqlite(worker, node, (const char *)database->name.data, rc,
                                            err);
         }
     }
     return FIRN_OK;
+}
+
+static void
+leave_databases(struct firn_scan_node *node)
+{
+    for (size_t i = 0; i < node->databases.count; i++) {
+        const struct firn_scan_database *database = firn_hash_map_at(&node->databases, i);
+        firn_os_file_close(database->copy);
+    }
+    firn_hash_map_deinit(&node->databases);
 }
 
 int
@@ -316,6 +326,7 @@ firn_scan_sqlite_enter(struct firn_scan_worker *worker, struct firn_scan_node *n
     }
     if (node->databases.count == 0) {
         firn_hash_map_init(&node->databases, sizeof made, database_hash, database_equal);
+        node->leave_databases = leave_databases;
     }
     database = firn_hash_map_insert(&node->databases, database_hash(&made), &made);
     if (database == NULL) {
@@ -426,14 +437,4 @@ firn_scan_sqlite_leaves_out(const struct firn_scan_node *node, const struct firn
     enum firn_scan_sqlite_state state =
         firn_scan_sqlite_state(node, item->name.text, size, &copy, NULL);
     return state == FIRN_SCAN_SQLITE_COPIED || state == FIRN_SCAN_SQLITE_LATE;
-}
-
-void
-firn_scan_sqlite_leave(struct firn_scan_node *node)
-{
-    for (size_t i = 0; i < node->databases.count; i++) {
-        const struct firn_scan_database *database = firn_hash_map_at(&node->databases, i);
-        firn_os_file_close(database->copy);
-    }
-    firn_hash_map_deinit(&node->databases);
 }
