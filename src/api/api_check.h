@@ -9,7 +9,8 @@
 #include "base/error.h"
 #include "firn/notice.h"
 
-/* Bytes for a caller who may pass them to functions that take no NULL: empty bytes have an address, too. */
+/* Bytes for a caller who may pass them to functions that take no NULL: empty bytes have an address,
+ * too. */
 static inline firn_slice
 api_check_with_address(firn_slice slice)
 {
@@ -51,8 +52,8 @@ api_check_told(int rc, const firn_error *err)
     return rc;
 }
 
-/* These enclose a call that a function of the program may end with a code: such a function need not fill
- * the error. */
+/* These enclose a call that a function of the program may end with a code: such a function need not
+ * fill the error. */
 static inline void
 api_check_begin_visits(firn_error *err)
 {
@@ -65,8 +66,8 @@ api_check_end_visits(int rc, firn_error *err)
     return api_check_is_told(rc, err) ? rc : firn_error_stopped(err, rc);
 }
 
-/* A function that the program reads or writes with. The two below call it, and fill the error if it fails
- * without doing so. */
+/* A function that the program reads or writes with. The two below call it, and fill the error if it
+ * fails without doing so. */
 struct api_check_stream {
     firn_read_bytes read;
     firn_write_bytes write;
@@ -101,8 +102,8 @@ api_check_write(void *ctx, firn_slice bytes, firn_error *err)
 #define API_REQUIRE_UPPER(upper, err) \
     API_REQUIRE((upper).data != NULL, (err), "a delete of a range needs an upper bound")
 
-/* Gives the enclosing function an error to fill if its caller wants none. So the functions that it calls may
- * read back what they have filled in. */
+/* Gives the enclosing function an error to fill if its caller wants none. So the functions that it
+ * calls may read back what they have filled in. */
 #define API_ANY_ERROR(err) \
     firn_error unwanted_;  \
     (err) = (err) != NULL ? (err) : &unwanted_

@@ -1,19 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * api/api_handle.c: checks whether a handle may be used; in debug builds, with a table of open handles.
+ * api/api_handle.c: checks whether a handle may be used; in debug builds, with a table of open
+ * handles.
  *
- * A closed handle is freed memory, so its contents cannot be read. The table is searched for its address
- * instead. An address that is not in the table is no open handle. An address that is in it may have been
- * reused since, which cannot be detected. For handles that belong to one thread at a time the table also
- * records whether a thread is inside; a cursor of a transaction shares this with the transaction.
+ * A closed handle is freed memory, so its contents cannot be read. The table is searched for its
+ * address instead. An address that is not in the table is no open handle. An address that is in it
+ * may have been reused since, which cannot be detected. For handles that belong to one thread at a
+ * time the table also records whether a thread is inside; a cursor of a transaction shares this
+ * with the transaction.
  *
- * The table has a fixed size and uses no memory of the allocator, so that allocations in a debug build fail
- * where they do in others. Once it is full, further handles are not recorded, and from then on handles that are
- * not found pass.
+ * The table has a fixed size and uses no memory of the allocator, so that allocations in a debug
+ * build fail where they do in others. Once it is full, further handles are not recorded, and from
+ * then on handles that are not found pass.
  *
  * Locking: a spin lock of one word, held only for short work. It holds the number of the process
- * that has taken it, because a child of fork gets the table with the lock as some thread of the parent
- * left it. The child then takes the lock over, and begins with an empty table that counts as
+ * that has taken it, because a child of fork gets the table with the lock as some thread of the
+ * parent left it. The child then takes the lock over, and begins with an empty table that counts as
  * overflown, because the other thread may have been changing it.
  */
 #include "api/api_handle.h"
@@ -236,7 +238,8 @@ is_cursor(const struct slot *slot)
            slot->kind == FIRN_API_HANDLE_SCAN;
 }
 
-/* The slot that is busy while a thread is inside a handle: for a cursor in a transaction, that of the transaction. */
+/* The slot that is busy while a thread is inside a handle: for a cursor in a transaction, that of
+ * the transaction. */
 static struct slot *
 guard_of_locked(struct slot *slot)
 {

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * api/api_handle.h: refuses handles of a store that must not be used, with FIRN_MISUSE. In all builds these
- * are handles of another process (api_process.h), and all handles in on_notice and on_progress
- * (threads/os_callback.h). In debug builds they are also closed handles, and handles that another thread is
- * using although only one may.
+ * api/api_handle.h: refuses handles of a store that must not be used, with FIRN_MISUSE. In all
+ * builds these are handles of another process (api_process.h), and all handles in on_notice and
+ * on_progress (threads/os_callback.h). In debug builds they are also closed handles, and handles
+ * that another thread is using although only one may.
  *
- * A public function first checks each handle that it gets: by API_OPEN, if any threads may use it; by
- * API_ENTER, if it belongs to one thread at a time, and the function leaves it before it returns; by API_OWN,
- * if it is in no table: handles of workspaces, packs and sorted tables. No handle may be NULL.
+ * A public function first checks each handle that it gets: by API_OPEN, if any threads may use it;
+ * by API_ENTER, if it belongs to one thread at a time, and the function leaves it before it
+ * returns; by API_OWN, if it is in no table: handles of workspaces, packs and sorted tables. No
+ * handle may be NULL.
  */
 #ifndef FIRN_API_API_HANDLE_H
 #define FIRN_API_API_HANDLE_H
@@ -32,8 +33,8 @@ enum firn_api_handle_kind {
     FIRN_API_HANDLE_TABLE_DIFF
 };
 
-/* Returns why a handle may not be used: it is NULL (FIRN_INVALID), it is of another process, or this is a
- * callback (FIRN_MISUSE). `what` is its name: "the store". */
+/* Returns why a handle may not be used: it is NULL (FIRN_INVALID), it is of another process, or
+ * this is a callback (FIRN_MISUSE). `what` is its name: "the store". */
 FIRN_MUST_CHECK int firn_api_handle_refuse_named(const void *handle, const char *what,
                                                  firn_error *err);
 FIRN_MUST_CHECK int firn_api_handle_refuse(const void *handle, enum firn_api_handle_kind kind,
@@ -47,8 +48,9 @@ firn_api_handle_check_process(const void *handle, enum firn_api_handle_kind kind
 
 #ifdef FIRN_DEBUG
 
-/* Records a handle that was returned to the caller; NULL is fine. For a keyspace, which may be returned more
- * than once, owner is its store; for a cursor, the transaction whose thread it belongs to. */
+/* Records a handle that was returned to the caller; NULL is fine. For a keyspace, which may be
+ * returned more than once, owner is its store; for a cursor, the transaction whose thread it
+ * belongs to. */
 void firn_api_handle_opened(const void *handle, enum firn_api_handle_kind kind, const void *owner);
 /* Records the handle if rc, which is returned, is FIRN_OK. */
 int firn_api_handle_opened_if(int rc, const void *handle, enum firn_api_handle_kind kind,
@@ -56,14 +58,16 @@ int firn_api_handle_opened_if(int rc, const void *handle, enum firn_api_handle_k
 /* Refuses NULL, handles that are not open or of another kind, and those of another process. */
 FIRN_MUST_CHECK int firn_api_handle_check(const void *handle, enum firn_api_handle_kind kind,
                                           firn_error *err);
-/* As check; also refuses if another thread is inside the handle, or inside the transaction of a cursor. */
+/* As check; also refuses if another thread is inside the handle, or inside the transaction of a
+ * cursor. */
 FIRN_MUST_CHECK int firn_api_handle_enter(const void *handle, enum firn_api_handle_kind kind,
                                           firn_error *err);
 /* NULL is fine. */
 void firn_api_handle_leave(const void *handle);
 /* Whether this is an open handle of another process. */
 bool firn_api_handle_is_inherited(const void *handle);
-/* These enclose the closing of a handle, so that another thread may get the same address meanwhile. */
+/* These enclose the closing of a handle, so that another thread may get the same address
+ * meanwhile. */
 void firn_api_handle_closing(const void *handle);
 void firn_api_handle_closed(const void *handle);
 /* The handle was not closed after all. */

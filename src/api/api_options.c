@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * api/api_options.c: the size that each structure begins with decides how much of it is read or written.
+ * api/api_options.c: the size that each structure begins with decides how much of it is read or
+ * written.
  */
 #include "api/api_options.h"
 

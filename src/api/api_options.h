@@ -3,9 +3,9 @@
  * api/api_options.h: structures of options and reports from callers that were compiled with another
  * version.
  *
- * Every such structure begins with its own size, as the caller was compiled with it. A shorter structure
- * lacks later fields, which keep their defaults. A longer one has fields that this version does not
- * know, which must be zero.
+ * Every such structure begins with its own size, as the caller was compiled with it. A shorter
+ * structure lacks later fields, which keep their defaults. A longer one has fields that this
+ * version does not know, which must be zero.
  */
 #ifndef FIRN_API_API_OPTIONS_H
 #define FIRN_API_API_OPTIONS_H
@@ -23,8 +23,8 @@ bool firn_api_options_is_size(size_t size);
 FIRN_MUST_CHECK int firn_api_options_read(void *options, size_t size_bytes, const void *given,
                                           firn_error *err);
 
-/* Returns from the enclosing function if the caller's options cannot be read into `given`, which has the
- * defaults. */
+/* Returns from the enclosing function if the caller's options cannot be read into `given`, which
+ * has the defaults. */
 #define API_READ_OPTIONS(given, options, err)                                                     \
     do {                                                                                          \
         const int api_read_rc = firn_api_options_read(&(given), sizeof(given), (options), (err)); \

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * api/api_process.h: refuses handles in a child process that were opened before the fork. A function only
- * reads the mark of such a handle: locks inside may be held by threads that the child does not have,
- * and the files are the parent's.
+ * api/api_process.h: refuses handles in a child process that were opened before the fork. A
+ * function only reads the mark of such a handle: locks inside may be held by threads that the child
+ * does not have, and the files are the parent's.
  *
- * The structure of every public handle begins with its mark, so the mark can be read without knowing
- * the structure. Closing such a handle keeps its memory until the process ends, because a thread
- * that the child does not have may have been changing it.
+ * The structure of every public handle begins with its mark, so the mark can be read without
+ * knowing the structure. Closing such a handle keeps its memory until the process ends, because a
+ * thread that the child does not have may have been changing it.
  *
  * The same checks refuse every handle in on_notice and on_progress (threads/os_callback.h).
  */
@@ -33,16 +33,16 @@ api_process_may_use(const void *handle)
     return handle != NULL && api_process_is_own(handle);
 }
 
-/* Whether a function may close a handle. In on_notice and on_progress it may not, because the operation that
- * called them may be using the handle. */
+/* Whether a function may close a handle. In on_notice and on_progress it may not, because the
+ * operation that called them may be using the handle. */
 static inline bool
 api_process_may_close(const void *handle)
 {
     return api_process_may_use(handle) && !firn_os_callback_is_running();
 }
 
-/* Returns FIRN_MISUSE from the enclosing function, which opens a handle, if it is called in on_notice or
- * on_progress: the handle could neither be used nor closed there. */
+/* Returns FIRN_MISUSE from the enclosing function, which opens a handle, if it is called in
+ * on_notice or on_progress: the handle could neither be used nor closed there. */
 #define API_OPENS(what, err)                                  \
     do {                                                      \
         if (firn_os_callback_is_running()) {                  \

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * api/arrow_api.c: the public functions of Arrow data: arguments are checked here, everything else is in arrow/.
+ * api/arrow_api.c: the public functions of Arrow data: arguments are checked here, everything else
+ * is in arrow/.
  */
 #include "api/api_check.h"
 #include "api/api_handle.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * api/checkpoint_api.c: the public functions of the checkpoints of a store's data: arguments are checked
- * here, everything else is in store/.
+ * api/checkpoint_api.c: the public functions of the checkpoints of a store's data: arguments are
+ * checked here, everything else is in store/.
  *
  * Structures that are filled in begin with the size that the caller set; nothing is written beyond
  * it (api_options.h).

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * api/cursor_api.c: the public functions of cursors, those of transactions included once they are open.
+ * api/cursor_api.c: the public functions of cursors, those of transactions included once they are
+ * open.
  */
 #include "api/api_check.h"
 #include "api/api_handle.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * api/exchange_api.c: the public functions of imports and exports of tables: arguments are checked here, everything
- * else is in transfer/.
+ * api/exchange_api.c: the public functions of imports and exports of tables: arguments are checked
+ * here, everything else is in transfer/.
  */
 #include "api/api_check.h"
 #include "api/api_handle.h"

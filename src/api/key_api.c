@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * api/key_api.c: the public functions that read or write one key, or some, outside of transactions: arguments
- * are checked here, everything else is in store/.
+ * api/key_api.c: the public functions that read or write one key, or some, outside of transactions:
+ * arguments are checked here, everything else is in store/.
  */
 #include "api/api_check.h"
 #include "api/api_handle.h"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * api/pack_api.c: the public functions of packs: arguments are checked here, everything else is in pack/.
+ * api/pack_api.c: the public functions of packs: arguments are checked here, everything else is in
+ * pack/.
  */
 #include "api/api_check.h"
 #include "api/api_handle.h"

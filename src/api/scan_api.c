@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * api/scan_api.c: the public functions of queries: arguments are checked here, everything else is in query/.
+ * api/scan_api.c: the public functions of queries: arguments are checked here, everything else is
+ * in query/.
  */
 #include "api/api_check.h"
 #include "api/api_handle.h"

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * api/store_api.c: the public functions of the store: arguments are checked here, everything else is
- * in store/. Keys are read and written in key_api.c, batches in bulk_api.c.
+ * api/store_api.c: the public functions of the store: arguments are checked here, everything else
+ * is in store/. Keys are read and written in key_api.c, batches in bulk_api.c.
  *
- * Keyspaces whose names begin with "firn." or "firn:" are firn's own: they can neither be opened nor
- * listed here. The same holds for tables, which have an interface of their own (table_api.c).
+ * Keyspaces whose names begin with "firn." or "firn:" are firn's own: they can neither be opened
+ * nor listed here. The same holds for tables, which have an interface of their own (table_api.c).
  */
 #include "api/api_check.h"
 #include "api/api_handle.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * api/table_api.c: the public functions of tables and their rows: arguments are checked here, everything else is
- * in tables/.
+ * api/table_api.c: the public functions of tables and their rows: arguments are checked here,
+ * everything else is in tables/.
  */
 #include "api/api_check.h"
 #include "api/api_handle.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * api/table_state_api.c: the public functions for differences between states of a table, for its size, and for its
- * checks: arguments are checked here, tables/ does everything else.
+ * api/table_state_api.c: the public functions for differences between states of a table, for its
+ * size, and for its checks: arguments are checked here, tables/ does everything else.
  */
 #include "api/api_check.h"
 #include "api/api_handle.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * api/table_struct_api.c: rows as structs of the program: members at offsets become values, and values members.
- * firn_table_get and the others read and write the rows, and check everything else.
+ * api/table_struct_api.c: rows as structs of the program: members at offsets become values, and
+ * values members. firn_table_get and the others read and write the rows, and check everything else.
  *
  * Members are copied byte by byte, so a packed struct needs no alignment.
  */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * api/txn_api.c: the public functions of transactions: arguments are checked here, everything else is
- * in store/.
+ * api/txn_api.c: the public functions of transactions: arguments are checked here, everything else
+ * is in store/.
  */
 #include "api/api_check.h"
 #include "api/api_handle.h"

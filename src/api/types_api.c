@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * api/types_api.c: the version, hashes as text, freeing memory; names of enumerators, as programs show them.
+ * api/types_api.c: the version, hashes as text, freeing memory; names of enumerators, as programs
+ * show them.
  */
 #include "base/mem.h"
 #include "codec/blake3_hash.h"
@@ -49,8 +50,8 @@ firn_release(void *memory)
 
 /* ---- names ---- */
 
-/* The names of a list are arrays of one size. Pointers would have to be relocated when the library is
- * loaded. */
+/* The names of a list are arrays of one size. Pointers would have to be relocated when the library
+ * is loaded. */
 static __attribute__((noinline)) const char *
 name_of(const char *names, size_t count, size_t size, size_t value)
 {

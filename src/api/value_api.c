@@ -10,7 +10,8 @@
 #include "firn/table.h"
 #include "schema/schema.h"
 
-/* The type of a column, as in a schema and as for reading texts. FIRN_INVALID: no column can have it. */
+/* The type of a column, as in a schema and as for reading texts. FIRN_INVALID: no column can have
+ * it. */
 static int
 read_type(const firn_table_column *column, struct firn_schema_column *out_column,
           struct firn_value_text_type *out, firn_error *err)

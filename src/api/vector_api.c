@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * api/vector_api.c: the public functions of searches: arguments are checked here, everything else is in search/.
+ * api/vector_api.c: the public functions of searches: arguments are checked here, everything else
+ * is in search/.
  */
 #include "api/api_check.h"
 #include "api/api_handle.h"

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * api/workspace_api.c: the public functions of workspaces: arguments are checked here, everything else
- * is in handle/ws.h.
+ * api/workspace_api.c: the public functions of workspaces: arguments are checked here, everything
+ * else is in handle/ws.h.
  *
- * NULL for options means defaults; api_options.h reads options from callers of other versions, and writes
- * their results. The handle inside owns the objects that results point to (ws_given.c). Here each object is
- * handed over to the caller, or released if the call failed or the caller does not want it.
+ * NULL for options means defaults; api_options.h reads options from callers of other versions, and
+ * writes their results. The handle inside owns the objects that results point to (ws_given.c). Here
+ * each object is handed over to the caller, or released if the call failed or the caller does not
+ * want it.
  */
 #include <stddef.h>
 
@@ -21,8 +22,8 @@
 #include "tree/tree.h"
 #include "watch/watch.h"
 
-/* Returns from the enclosing function if the caller's result has no size, or ends before `last`, the last
- * pointer that the caller must release. */
+/* Returns from the enclosing function if the caller's result has no size, or ends before `last`,
+ * the last pointer that the caller must release. */
 #define BEGIN_RESULT(out, type, last, err)                                                      \
     do {                                                                                        \
         const int begun_ =                                                                      \

@@ -21,12 +21,12 @@
  *
  * Files in reading order: block_cache_internal.h (the states of a frame, the structures, finding),
  * this one, block_cache_table.c (publishing and removing), block_cache_guide.c (hits without the
- * table), block_cache_memory.c (the clock and the budget), block_cache_lend.c (adding to the budget, and
- * lending of it).
+ * table), block_cache_memory.c (the clock and the budget), block_cache_lend.c (adding to the
+ * budget, and lending of it).
  *
- * (I1) Blocks, frames, tables and what is lent together stay within the budget and what was added to
- *      it (block_cache_lend.c). Pins beyond it, and buffers for reading blocks, come on top and are
- *      counted or bounded. (Checked in block_cache_memory.c, whenever something is charged.)
+ * (I1) Blocks, frames, tables and what is lent together stay within the budget and what was added
+ *      to it (block_cache_lend.c). Pins beyond it, and buffers for reading blocks, come on top and
+ *      are counted or bounded. (Checked in block_cache_memory.c, whenever something is charged.)
  * (I2) A block is identified only by file and offset, so it is always read with the same check. A
  *      ref with a wrong size for the block is refused when the block is read.
  * (I3) No mutex is held during I/O, and never two at once. (Not checked here: all mutexes here have
@@ -671,10 +671,11 @@ firn_block_cache_stats(struct firn_block_cache *cache, struct firn_block_cache_s
 /* ==== what stays in the cache for as long as a file is open ====
  *
  * A file that is asked often should have its index, its filter and tables of its own at hand,
- * without asking the cache each time: they are pinned when the file is opened. A block that is pinned
- * cannot give way, so pins of that kind are counted, and together they may have half of the budget:
- * the other half is left for what comes and goes. A file that is refused pins for the time of an
- * operation, as all others do. Graphs are useless if they come and go: with them it may be seven eighths.
+ * without asking the cache each time: they are pinned when the file is opened. A block that is
+ * pinned cannot give way, so pins of that kind are counted, and together they may have half of the
+ * budget: the other half is left for what comes and goes. A file that is refused pins for the time
+ * of an operation, as all others do. Graphs are useless if they come and go: with them it may be
+ * seven eighths.
  *
  * (I4) held_bytes <= 7/8 of budget_bytes, always. It counts what its users mean to keep, not where
  *      that is: the memory itself is charged as it is taken (block_cache_memory.c).

@@ -131,19 +131,19 @@ void firn_block_cache_hold_give(struct firn_block_cache *cache, struct firn_bloc
 /* ---- what is added to the budget, and lent of it (block_cache_lend.c) ---- */
 
 /* Sets how many bytes the cache may use beyond its budget, for blocks larger than a frame; none at
- * first. If they become fewer, blocks are evicted before this returns; only pinned ones may stay until
- * they are unpinned and evicted as others. */
+ * first. If they become fewer, blocks are evicted before this returns; only pinned ones may stay
+ * until they are unpinned and evicted as others. */
 void firn_block_cache_lend_set_extra(struct firn_block_cache *cache, size_t bytes);
 size_t firn_block_cache_lend_extra_bytes(const struct firn_block_cache *cache);
 
-/* Lends memory of the budget that no block has needed yet, for other uses. Sets how much is lent in all to
- * wanted_bytes, or to as much as there is, and returns that; at least a quarter of the budget stays for
- * blocks. The loan shrinks only if wanted_bytes is less than what is lent. */
+/* Lends memory of the budget that no block has needed yet, for other uses. Sets how much is lent in
+ * all to wanted_bytes, or to as much as there is, and returns that; at least a quarter of the
+ * budget stays for blocks. The loan shrinks only if wanted_bytes is less than what is lent. */
 size_t firn_block_cache_lend(struct firn_block_cache *cache, size_t wanted_bytes);
 size_t firn_block_cache_lend_bytes(const struct firn_block_cache *cache);
-/* Whether the loan is recalled, because blocks found no room: the borrower should free memory and call
- * lend with less. Until all of it has come back nothing more is lent; afterwards the cache keeps more
- * for itself. */
+/* Whether the loan is recalled, because blocks found no room: the borrower should free memory and
+ * call lend with less. Until all of it has come back nothing more is lent; afterwards the cache
+ * keeps more for itself. */
 bool firn_block_cache_lend_is_recalled(const struct firn_block_cache *cache);
 
 /* ---- guides (block_cache_guide.c) ---- */

@@ -3,10 +3,10 @@
  * block/block_cache_guide.c: hits without the table.
  *
  * The table is large, so looking into it often waits for slow memory. A reader with an index of
- * blocks can keep a guide beside each block: the number of the frame in which it last saw the block.
- * A guide needs no care when blocks are evicted. A reader pins the frame, whatever it holds, and
- * then checks it, just as for an entry of the table (block_cache_internal.h). A wrong guide costs
- * one check.
+ * blocks can keep a guide beside each block: the number of the frame in which it last saw the
+ * block. A guide needs no care when blocks are evicted. A reader pins the frame, whatever it holds,
+ * and then checks it, just as for an entry of the table (block_cache_internal.h). A wrong guide
+ * costs one check.
  *
  * The place of the bytes follows from the number of the frame alone, so the frame and its bytes can
  * be prefetched together. That place is a hint too: the slab may have been given back, and

@@ -427,7 +427,8 @@ void firn_block_cache_memory_give(struct firn_block_cache *cache,
 bool firn_block_cache_memory_next_frames(struct firn_block_cache *cache, uint32_t *first,
                                          uint32_t *end);
 /* Frees the memory of all frames. */
-/* Evicts until what is used is within the budget and what was added to it, or the rest is pinned. */
+/* Evicts until what is used is within the budget and what was added to it, or the rest is
+ * pinned. */
 void firn_block_cache_memory_shrink(struct firn_block_cache *cache);
 void firn_block_cache_memory_deinit(struct firn_block_cache *cache);
 

@@ -530,8 +530,8 @@ is_time(struct firn_block_cache *cache, struct firn_block_cache_pace *pace, size
     return true;
 }
 
-/* Marks the blocks of a slab down, as the hand that goes by. Whether the slab may go: nothing in it is
- * pinned, and few of its blocks were marked. */
+/* Marks the blocks of a slab down, as the hand that goes by. Whether the slab may go: nothing in it
+ * is pinned, and few of its blocks were marked. */
 static bool
 look_at_slab(struct firn_block_cache *cache, const struct firn_block_cache_slab *slab)
 {
@@ -570,8 +570,8 @@ balance_for_large(struct firn_block_cache *cache, size_t evicted)
     }
 }
 
-/* Frames have evicted one of theirs: perhaps larger blocks are needed less. The hand of their clock goes
- * on by some slabs' worth, until what it lets go has room for a slab. */
+/* Frames have evicted one of theirs: perhaps larger blocks are needed less. The hand of their clock
+ * goes on by some slabs' worth, until what it lets go has room for a slab. */
 static void
 balance_for_frames(struct firn_block_cache *cache)
 {
@@ -676,8 +676,8 @@ shrink_large(struct firn_block_cache *cache)
     return true;
 }
 
-/* Larger blocks give way until they hold no more than half of the limit, then slabs without pins and
- * larger blocks in turn. */
+/* Larger blocks give way until they hold no more than half of the limit, then slabs without pins
+ * and larger blocks in turn. */
 void
 firn_block_cache_memory_shrink(struct firn_block_cache *cache)
 {

@@ -1,31 +1,34 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * block/block_descriptor.c: closes descriptors of files that are not being read, and opens them again.
+ * block/block_descriptor.c: closes descriptors of files that are not being read, and opens them
+ * again.
  *
- * A run stays open as long as a cursor stands in it, and there may be any number of cursors. Their runs
- * need memory, which is theirs anyway, but a descriptor only while a block is read. So the descriptors
- * that are open form a ring, and when there are more than the budget the CLOCK algorithm closes some: a
- * hand goes round, and passes over those that were used since its last visit, and those being read from. The
- * next read opens the file again, by its name. Sealed files never change, and a run's file keeps its name as long
- * as a version names it that somebody reads by (lsm/lsm_collect.c).
+ * A run stays open as long as a cursor stands in it, and there may be any number of cursors. Their
+ * runs need memory, which is theirs anyway, but a descriptor only while a block is read. So the
+ * descriptors that are open form a ring, and when there are more than the budget the CLOCK
+ * algorithm closes some: a hand goes round, and passes over those that were used since its last
+ * visit, and those being read from. The next read opens the file again, by its name. Sealed files
+ * never change, and a run's file keeps its name as long as a version names it that somebody reads
+ * by (lsm/lsm_collect.c).
  *
- * The checksum of every block depends on the identity of its file (block_format.c), so the blocks of
- * another file under the same name would be refused.
+ * The checksum of every block depends on the identity of its file (block_format.c), so the blocks
+ * of another file under the same name would be refused.
  *
  * `uses` counts the reads that go on, and has the bit CLOSED while there is no descriptor.
  *
- * (I1) A descriptor is closed only when `uses` goes from 0 to CLOSED, by the thread that has the mutex. So a
- *      read that was counted while the bit was not set may use the descriptor until it is counted out.
- * (I2) The bit is cleared under the mutex, after the file was stored. A read that finds it set opens the file
- *      itself; if several do at once, the first one's descriptor is kept.
+ * (I1) A descriptor is closed only when `uses` goes from 0 to CLOSED, by the thread that has the
+ *      mutex. So a read that was counted while the bit was not set may use the descriptor until it
+ *      is counted out.
+ * (I2) The bit is cleared under the mutex, after the file was stored. A read that finds it set
+ *      opens the file itself; if several do at once, the first one's descriptor is kept.
  * (I3) Exactly those that share a budget and whose bit is not set are in the ring.
  *
  * More descriptors than the budget are open only while as many reads go on.
  *
  * Locking: the mutex guards the ring. Opening and closing are I/O and happen without it.
  *
- * Failure: where a file cannot be opened because the process has too many open, the descriptors that can be closed
- * are, and it is tried once more. A read that fails can be repeated.
+ * Failure: where a file cannot be opened because the process has too many open, the descriptors
+ * that can be closed are, and it is tried once more. A read that fails can be repeated.
  */
 #include "block/block_descriptor.h"
 
@@ -39,7 +42,8 @@
 
 #define CLOSED (UINT64_C(1) << 63)
 
-/* How many are closed at once: more than are opened, so that a ring that grew while many were being read shrinks. */
+/* How many are closed at once: more than are opened, so that a ring that grew while many were being
+ * read shrinks. */
 enum { CLOSED_AT_ONCE_MAX = 4 };
 
 struct firn_block_descriptor {

@@ -30,9 +30,10 @@ void firn_block_descriptor_init_all(struct firn_block_descriptors *all, struct f
 /* Requires: all are closed. */
 void firn_block_descriptor_deinit_all(struct firn_block_descriptors *all);
 
-/* Opens a file for reading; *out_stat is its state. If `all` is NULL, its descriptor stays open and `dir` is not needed after
- * this. Otherwise both are borrowed until close; and the name must stay that of the file: one that replaces it would be read
- * instead, so what is read must be verified by something that belongs to this file. */
+/* Opens a file for reading; *out_stat is its state. If `all` is NULL, its descriptor stays open and
+ * `dir` is not needed after this. Otherwise both are borrowed until close; and the name must stay
+ * that of the file: one that replaces it would be read instead, so what is read must be verified by
+ * something that belongs to this file. */
 FIRN_MUST_CHECK int firn_block_descriptor_open(struct firn_block_descriptors *all,
                                                struct firn_os_dir *dir, const char *name,
                                                struct firn_os_stat *out_stat,

@@ -113,8 +113,8 @@ struct firn_block_descriptors;
 FIRN_MUST_CHECK int firn_block_reader_open(struct firn_os_dir *dir, const char *name,
                                            enum firn_block_file_kind kind,
                                            struct firn_block_reader **out, firn_error *err);
-/* The same within a budget of descriptors (block_descriptor.h), which is borrowed until close, as dir and the name of the
- * file are. NULL: as above. */
+/* The same within a budget of descriptors (block_descriptor.h), which is borrowed until close, as
+ * dir and the name of the file are. NULL: as above. */
 FIRN_MUST_CHECK int firn_block_reader_open_in(struct firn_block_descriptors *descriptors,
                                               struct firn_os_dir *dir, const char *name,
                                               enum firn_block_file_kind kind,
@@ -175,10 +175,10 @@ FIRN_MUST_CHECK int firn_block_reader_verify_chunk(struct firn_block_reader *rea
 
 /* Walks the blocks of a file whose table of contents or footer may be lost, by their own prefixes,
  * and calls visit for each that verifies; resynchronizes after damage. Needs bounded memory (the
- * largest block) and time linear in the data of the file, holes not counted. A block that cannot be read from the disk is
- * skipped, and that error is returned at the end. A result of visit other than FIRN_OK ends the
- * walk and is returned. FIRN_CORRUPT only if neither header nor footer has the file's identity,
- * without which no block can be verified. */
+ * largest block) and time linear in the data of the file, holes not counted. A block that cannot be
+ * read from the disk is skipped, and that error is returned at the end. A result of visit other
+ * than FIRN_OK ends the walk and is returned. FIRN_CORRUPT only if neither header nor footer has
+ * the file's identity, without which no block can be verified. */
 FIRN_MUST_CHECK int
 firn_block_salvage(struct firn_os_dir *dir, const char *name, enum firn_block_file_kind kind,
                    int (*visit)(void *ctx, const struct firn_block_ref *ref, enum firn_codec codec,

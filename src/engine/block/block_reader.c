@@ -17,8 +17,8 @@
  *      decoded and what the file holds stored; at most FIRN_BLOCK_SECTIONS_MAX sections. The hashes
  *      in the table of contents are not kept.
  *
- * Threads: the reader is unchanged after open, its descriptor aside (block_descriptor.c); any number of threads may read at once, each into
- * its own buffer.
+ * Threads: the reader is unchanged after open, its descriptor aside (block_descriptor.c); any
+ * number of threads may read at once, each into its own buffer.
  *
  * Failure: FIRN_CORRUPT and FIRN_NEWER name file and offset; the handle can still be used for other
  * blocks.
@@ -376,8 +376,8 @@ check_block(const struct firn_block_reader *reader, const struct firn_block_ref 
     return FIRN_OK;
 }
 
-/* Decodes a block that was checked, whose prefix and content are `bytes`, into the memory that out has
- * reserved. */
+/* Decodes a block that was checked, whose prefix and content are `bytes`, into the memory that out
+ * has reserved. */
 static int
 decode(struct firn_block_reader *reader, const struct firn_block_ref *ref, const uint8_t *bytes,
        uint8_t codec, struct firn_compress *context, struct firn_buf *out, firn_error *err)

@@ -16,9 +16,10 @@
 
 /* ==== opens a run ====
  *
- * Opened are the block file, summary and ranges, and the index, which is checked and stays in memory as
- * long as the run is open: in memory of the cache's budget, where the cache holds so much. That costs time
- * by row groups and columns; no chunk is read. The filter is not missed before the first get.
+ * Opened are the block file, summary and ranges, and the index, which is checked and stays in
+ * memory as long as the run is open: in memory of the cache's budget, where the cache holds so
+ * much. That costs time by row groups and columns; no chunk is read. The filter is not missed
+ * before the first get.
  */
 
 /* Moves the index into memory of the cache, if there is room for it. */
@@ -163,11 +164,12 @@ origin(struct firn_run *base, struct firn_buf *numbers, struct firn_run_origin *
 
 /* ==== the newest version of a key that a view sees ====
  *
- * Filter, index, key columns: each may end the search. Versions of one key lie side by side, the newest
- * first, and may go on in the next group; groups whose sequences the view does not see are not read.
+ * Filter, index, key columns: each may end the search. Versions of one key lie side by side, the
+ * newest first, and may go on in the next group; groups whose sequences the view does not see are
+ * not read.
  *
- * A column that cannot be read ends the search with FIRN_CORRUPT. The other columns of a row are read
- * only when it is the answer.
+ * A column that cannot be read ends the search with FIRN_CORRUPT. The other columns of a row are
+ * read only when it is the answer.
  */
 
 enum {
@@ -251,7 +253,8 @@ is_wanted(const struct search *search, size_t slot)
             firn_column_layout_wants(search->columns, layout->layout.columns[slot].id));
 }
 
-/* Pins the blocks of up to AHEAD columns from *slot on, and moves it on; a value in pieces is left for later. */
+/* Pins the blocks of up to AHEAD columns from *slot on, and moves it on; a value in pieces is left
+ * for later. */
 static int
 fetch_ahead(struct search *search, size_t *slot, size_t *out_count, firn_error *err)
 {
@@ -276,7 +279,8 @@ fetch_ahead(struct search *search, size_t *slot, size_t *out_count, firn_error *
     return rc;
 }
 
-/* Opens what was fetched, and asks memory for the values of a row: first for what says where they lie. */
+/* Opens what was fetched, and asks memory for the values of a row: first for what says where they
+ * lie. */
 static int
 open_ahead(struct search *search, uint32_t row, size_t count, firn_error *err)
 {
@@ -299,8 +303,8 @@ open_ahead(struct search *search, uint32_t row, size_t count, firn_error *err)
     return rc;
 }
 
-/* Appends the tuple of a row to the value. Its columns lie far from each other: what memory is slow to
- * give is asked for at once, not one after the other. */
+/* Appends the tuple of a row to the value. Its columns lie far from each other: what memory is slow
+ * to give is asked for at once, not one after the other. */
 static int
 add_tuple(struct search *search, uint32_t row, firn_error *err)
 {
@@ -388,8 +392,8 @@ out:
     return rc;
 }
 
-/* Whether versions of the key, or the first of them, can be in the i-th group, where no row before it is
- * the answer. */
+/* Whether versions of the key, or the first of them, can be in the i-th group, where no row before
+ * it is the answer. */
 static bool
 reaches(const struct search *search, size_t i, struct firn_column_index_group *out)
 {

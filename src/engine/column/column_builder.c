@@ -181,7 +181,8 @@ close_group(struct firn_column_builder *builder, bool goes_on, firn_error *err)
     return FIRN_OK;
 }
 
-/* Begins a group, with a row of that key and sequence; goes_on: the one before ends with the key. */
+/* Begins a group, with a row of that key and sequence; goes_on: the one before ends with the
+ * key. */
 static int
 begin_group(struct firn_column_builder *builder, firn_slice key, uint64_t sequence, bool goes_on,
             firn_error *err)
@@ -378,7 +379,8 @@ place_cell(struct firn_column_builder *builder, size_t slot, const struct firn_r
     return rc;
 }
 
-/* A value larger than chunks have goes into the file, or what refers to it does; its beginning stands for it. */
+/* A value larger than chunks have goes into the file, or what refers to it does; its beginning
+ * stands for it. */
 static int
 add_large(struct firn_column_builder *builder, size_t slot, struct firn_cell *cell, firn_error *err)
 {

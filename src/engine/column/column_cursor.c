@@ -18,7 +18,8 @@
  * A group with values in value files has no batches: its rows go to a builder one by one, with
  * their references.
  *
- * (I1) While the cursor is valid, keys is open for its group, and base.entry is the entry of its row.
+ * (I1) While the cursor is valid, keys is open for its group, and base.entry is the entry of its
+ *      row.
  * (I2) After a failure the cursor is not valid and holds no group: the next seek begins anew.
  *
  * Memory: the chunks of one group, and one decoded block of each column that is shown: about the
@@ -422,9 +423,9 @@ has_same_key(struct cursor *cursor, uint32_t row, bool *out, firn_error *err)
     return FIRN_OK;
 }
 
-/* In a group that is not plain: where the stretch from the cursor's row on ends, before row `end` of its
- * block. All rows of it are puts, and the keys around it differ: so neither the first nor the last
- * row of a block is in one, but at the ends of the run. */
+/* In a group that is not plain: where the stretch from the cursor's row on ends, before row `end`
+ * of its block. All rows of it are puts, and the keys around it differ: so neither the first nor
+ * the last row of a block is in one, but at the ends of the run. */
 static int
 find_end(struct cursor *cursor, uint32_t end, uint32_t *out, firn_error *err)
 {
@@ -468,7 +469,8 @@ find_limit(struct cursor *cursor, firn_slice limit, uint32_t low, uint32_t high,
     return FIRN_OK;
 }
 
-/* Whether a value of the group lies outside of the chunks: in pieces, and it is alone then, or in a value file. */
+/* Whether a value of the group lies outside of the chunks: in pieces, and it is alone then, or in a
+ * value file. */
 static bool
 has_large(const struct cursor *cursor)
 {

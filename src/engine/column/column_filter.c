@@ -18,7 +18,8 @@
  * Failure: a damaged filter or section is ignored, since it only saves work. A check of the run
  * reports it.
  *
- * Threads: reading from any; building belongs to a worker of column_chunks.c, the section to the builder's thread.
+ * Threads: reading from any; building belongs to a worker of column_chunks.c, the section to the
+ * builder's thread.
  */
 #include "column/column_internal.h"
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * column/column_format.h: the bytes of the index of a column run, drawn once. The prose twin is
- * docs/formats/column.md. The file around is a sealed block file (block/block_file.h); its other sections
- * are those of all runs (run/run_parts.h), its other blocks are chunks (encoding/encoding.h).
+ * docs/formats/column.md. The file around is a sealed block file (block/block_file.h); its other
+ * sections are those of all runs (run/run_parts.h), its other blocks are chunks
+ * (encoding/encoding.h).
  *
  * The index, n row groups, c columns, k of them in the key:
  *
@@ -12,8 +13,8 @@
  *   | 0     |    |         |    |    | rest  |    | 24 each  | 4 each|             |
  *   +-------+----+---------+----+----+-------+----+----------+-------+-------------+------
  *
- *   column: id 4 | type 1 | kind of the initial value 1 | 0 2 | fixed size 4 | size of the initial value 4 |
- *   its number, or where its bytes begin in the rest 8
+ *   column: id 4 | type 1 | kind of the initial value 1 | 0 2 | fixed size 4 | size of the initial
+ *   value 4 | its number, or where its bytes begin in the rest 8
  *
  *   group: rows 4 | flags 4 | smallest sequence 8 | largest 8 | sequence of the first row 8 |
  *   where the first key begins in the rest 4 | its size 4 | the same of the last key 4, 4 |
@@ -23,7 +24,8 @@
  *   size of the smallest value 1 | of the largest 1 | nulls 4 | bytes of the values 8 |
  *   smallest value 16 | largest 16
  *
- * The section "filters": for each Bloom filter, by group and id, group 4 | id 4 | offset 8 | stored size 4 | raw size 4.
+ * The section "filters": for each Bloom filter, by group and id, group 4 | id 4 | offset 8 | stored
+ * size 4 | raw size 4.
  *
  * A chunk of encoding 0 is the locator of one value in pieces; with flag 8 the cell that refers to
  * it.

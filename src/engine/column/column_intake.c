@@ -77,8 +77,8 @@ find_costs(struct firn_column_builder *builder, const struct firn_run_batch *bat
     return FIRN_OK;
 }
 
-/* How many rows of a batch from the i-th on the group has room for, (I3) as if they came one by one; and what
- * they cost. */
+/* How many rows of a batch from the i-th on the group has room for, (I3) as if they came one by
+ * one; and what they cost. */
 static size_t
 count_fitting(const struct firn_column_builder *builder, size_t batch_count, size_t i,
               uint64_t *out_cost)
@@ -338,7 +338,8 @@ copy_given(struct firn_column_builder *builder, const struct firn_run_column *co
     return FIRN_OK;
 }
 
-/* As firn_slice_compare, of neighbours, which mostly differ in their first words: it takes no call. */
+/* As firn_slice_compare, of neighbours, which mostly differ in their first words: it takes no
+ * call. */
 static inline int
 compare_keys(firn_slice a, firn_slice b)
 {

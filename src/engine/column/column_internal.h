@@ -18,7 +18,8 @@
 
 /* ==== a layout with an owner, and its slots (column_layout.c) ====
  *
- * A slot is the place of a column in a group: those of the layout in their order, then the hidden ones.
+ * A slot is the place of a column in a group: those of the layout in their order, then the hidden
+ * ones.
  */
 
 struct firn_column_owned {
@@ -315,8 +316,9 @@ FIRN_MUST_CHECK int firn_column_keys_decode(struct firn_column_keys *keys, uint3
 /* Replaces the contents of out. */
 FIRN_MUST_CHECK int firn_column_keys_key(struct firn_column_keys *keys, uint32_t row,
                                          struct firn_buf *out, firn_error *err);
-/* *out_order is below, equal to or above 0 as the key of a row is to the given one. Requires: the key is
- * that of the last firn_column_keys_find in the open group. Replaces the contents of memory. */
+/* *out_order is below, equal to or above 0 as the key of a row is to the given one. Requires: the
+ * key is that of the last firn_column_keys_find in the open group. Replaces the contents of
+ * memory. */
 FIRN_MUST_CHECK int firn_column_keys_compare(struct firn_column_keys *keys, uint32_t row,
                                              firn_slice key, struct firn_buf *memory,
                                              int *out_order, firn_error *err);

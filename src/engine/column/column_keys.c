@@ -207,7 +207,8 @@ is_whole_block(const struct firn_chunk *chunk, size_t block, enum firn_chunk_tes
            FIRN_CHUNK_ALL;
 }
 
-/* By the bounds of blocks, or by numbers where they lie. Sets the equal rows of keys, if it finds them. */
+/* By the bounds of blocks, or by numbers where they lie. Sets the equal rows of keys, if it finds
+ * them. */
 static struct firn_column_rows
 narrow(struct firn_column_keys *keys, firn_slice key, struct firn_buf *memory)
 {

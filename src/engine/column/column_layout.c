@@ -6,10 +6,10 @@
  * A run carries its layout, so it can be read without a schema. Input of a builder is checked by
  * the same rules as bytes of a file; only the error code differs.
  *
- * (I1) Columns ascend by id and are below the hidden ones; each has a type, and the fixed size that its
- *      type has: that of a UUID is 16, that of a VECTOR a positive multiple of 4.
- * (I2) The key has 1 to FIRN_COLUMN_KEY_MAX columns of the layout, none twice, of types that a key may
- *      have.
+ * (I1) Columns ascend by id and are below the hidden ones; each has a type, and the fixed size that
+ *      its type has: that of a UUID is 16, that of a VECTOR a positive multiple of 4.
+ * (I2) The key has 1 to FIRN_COLUMN_KEY_MAX columns of the layout, none twice, of types that a key
+ *      may have.
  * (I3) An initial value is null or of its column's kind and size.
  */
 #include "column/column_internal.h"

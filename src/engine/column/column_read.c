@@ -85,7 +85,8 @@ pin_block(struct firn_column_run *run, const struct firn_block_ref *ref,
     return rc;
 }
 
-/* What is noted of a block in the cache that was opened as a chunk of this shape; 0: that does not fit. */
+/* What is noted of a block in the cache that was opened as a chunk of this shape; 0: that does not
+ * fit. */
 static uint32_t
 note_of(const struct firn_column_shape *shape, uint32_t rows)
 {
@@ -96,8 +97,8 @@ note_of(const struct firn_column_shape *shape, uint32_t rows)
                : 0;
 }
 
-/* Several threads may do so at once. Two refs that claim one place may have two shapes: that is one check
- * after the other, and each with its own. */
+/* Several threads may do so at once. Two refs that claim one place may have two shapes: that is one
+ * check after the other, and each with its own. */
 static int
 open_chunk(const struct firn_block_pin *pin, const struct firn_column_shape *shape, uint32_t rows,
            struct firn_chunk *out, firn_error *err)

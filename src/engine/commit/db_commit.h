@@ -7,8 +7,8 @@
 
 #include "instance/db_instance.h"
 
-/* One commit each. ttl_ms: how long the value lives from this call on, by the system's clock, here and below;
- * 0: it never expires. */
+/* One commit each. ttl_ms: how long the value lives from this call on, by the system's clock, here
+ * and below; 0: it never expires. */
 FIRN_MUST_CHECK int firn_db_put(struct firn_db_keyspace *keyspace, firn_slice key, firn_slice value,
                                 firn_durability durability, firn_error *err);
 FIRN_MUST_CHECK int firn_db_put_ttl(struct firn_db_keyspace *keyspace, firn_slice key,

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * commit/db_write.c: group commit: many threads, one log, and one sync for all commits that wait for
- * one.
+ * commit/db_write.c: group commit: many threads, one log, and one sync for all commits that wait
+ * for one.
  *
- * Committers queue up. If there is no leader, the one at the head of the queue becomes the leader and
- * takes a group: as many waiting commits from the head on as fit into GROUP_BYTES_MAX. Alone, and
- * without holding a mutex, the leader
+ * Committers queue up. If there is no leader, the one at the head of the queue becomes the leader
+ * and takes a group: as many waiting commits from the head on as fit into GROUP_BYTES_MAX. Alone,
+ * and without holding a mutex, the leader
  *   1. waits until the trees can accept that much (db_pace.c), or gets an error,
  *   2. reserves memory for the group's entries in the memtables,
- *   3. checks each commit of a transaction for conflicts (firn_db_write_check), gives each commit the
- *      next sequence, appends it to the log and applies it to the trees,
+ *   3. checks each commit of a transaction for conflicts (firn_db_write_check), gives each commit
+ *      the next sequence, appends it to the log and applies it to the trees,
  *   4. syncs the log, if any commit of the group wants that,
  *   5. publishes the sequences of the commits, in order, also to readers in other processes, which
  *      have been held back since step 3 (db_log.c),
@@ -30,14 +30,14 @@
  * (I2) Memory is reserved before the append, so that running out of memory refuses a commit without
  *      a trace. A batch that goes mostly into full nodes may still run out when it is applied
  *      (memtable.h). Its record is then in the log, and the handle is latched (I3): it must not
- *      continue with a memtable that lacks what the log has. Such a commit fails, and appears at the
- *      next opening.
+ *      continue with a memtable that lacks what the log has. Such a commit fails, and appears at
+ *      the next opening.
  * (I3) Latching. A failed append or sync, or (I2), is remembered. Nothing more is committed through
  *      this handle: the log's contents after the last success are unknown, and a retry could
- *      acknowledge what never reached the disk. Reads continue. All commits of a group whose append or
- *      sync failed are refused: none was acknowledged. The next opening shows which of them exist, as
- *      an unbroken prefix. An append that found no space is not such a failure: the log has undone it
- *      (log.h).
+ *      acknowledge what never reached the disk. Reads continue. All commits of a group whose append
+ *      or sync failed are refused: none was acknowledged. The next opening shows which of them
+ *      exist, as an unbroken prefix. An append that found no space is not such a failure: the log
+ *      has undone it (log.h).
  * (I4) Sequences used by failed commits are below everything that a later handle gives out only if
  *      their records survive; otherwise they are given out again. Either way no sequence stands for
  *      two commits in one log.
@@ -46,9 +46,9 @@
  * (I5) A commit to a keyspace that an earlier commit has dropped, even one of the same group, is
  *      refused before it is logged: a replay could not apply it.
  *
- * Locking: the mutex of commits guards the queue, the latch, last_sequence and the commits counted by
- * segment; the leader owns the last two while it leads. Each waiter has a condition of its own, in its
- * own stack frame.
+ * Locking: the mutex of commits guards the queue, the latch, last_sequence and the commits counted
+ * by segment; the leader owns the last two while it leads. Each waiter has a condition of its own,
+ * in its own stack frame.
  */
 #include "commit/db_commit_handle.h"
 
@@ -61,17 +61,17 @@
  * second. Each sync then serves half of the writers. All of them would fit into one: those just
  * released come back within some microseconds, a small part of the time that a sync takes.
  *
- * So a leader whose predecessor synced first waits for as many commits as there were lately: those of
- * the last group plus those that were waiting when it ended. It waits at most 20 microseconds, and
- * not at all if that was one commit, so a single writer pays nothing. A writer that has stopped costs
- * the others one such wait, since the next expectation is the number that then came. Barriers are not
- * counted, and do not wait.
+ * So a leader whose predecessor synced first waits for as many commits as there were lately: those
+ * of the last group plus those that were waiting when it ended. It waits at most 20 microseconds,
+ * and not at all if that was one commit, so a single writer pays nothing. A writer that has stopped
+ * costs the others one such wait, since the next expectation is the number that then came. Barriers
+ * are not counted, and do not wait.
  *
- * The leader waits by yielding: the writers that it waits for need the processor, and no timer of the
- * system is fine enough. In simulation there are no others to wait for.
+ * The leader waits by yielding: the writers that it waits for need the processor, and no timer of
+ * the system is fine enough. In simulation there are no others to wait for.
  *
- * Locking: the mutex of commits guards the fields; it is free while the leader yields. The leader's place
- * is taken, so no other thread takes from the queue.
+ * Locking: the mutex of commits guards the fields; it is free while the leader yields. The leader's
+ * place is taken, so no other thread takes from the queue.
  */
 
 enum { WAIT_NS_MAX = 20000 };
@@ -300,8 +300,8 @@ out:
     return rc;
 }
 
-/* Checks (I5). A transaction writes only to keyspaces that existed when it wrote, so a missing one was
- * dropped after the transaction began. */
+/* Checks (I5). A transaction writes only to keyspaces that existed when it wrote, so a missing one
+ * was dropped after the transaction began. */
 static int
 check_trees(const struct firn_db_write *commit, firn_error *err)
 {
@@ -360,8 +360,8 @@ check(struct firn_db *db, const struct firn_db_write *commit, firn_error *err)
     return rc;
 }
 
-/* Step 3. If a commit alone is refused, its sequence is 0; after another failure nothing of the group
- * counts. */
+/* Step 3. If a commit alone is refused, its sequence is 0; after another failure nothing of the
+ * group counts. */
 static int
 take_in(struct firn_db *db, const struct group *group, firn_error *err)
 {
@@ -441,8 +441,8 @@ publish_group(struct firn_db *db, const struct group *group)
     return last;
 }
 
-/* Steps 1 to 6. Returns the newest sequence that was committed; sets *out_latched if the handle must be
- * latched. */
+/* Steps 1 to 6. Returns the newest sequence that was committed; sets *out_latched if the handle
+ * must be latched. */
 static uint64_t
 lead(struct firn_db *db, struct group *group, bool *out_latched, firn_error *err)
 {
@@ -563,8 +563,9 @@ commit_once(struct firn_db *db, struct firn_db_write *commit)
     }
 }
 
-/* A background merge that fails frees what it wrote, and one that succeeds frees what it read. Other threads
- * whose commits are refused keep the background busy, so the number of waits is bounded. */
+/* A background merge that fails frees what it wrote, and one that succeeds frees what it read.
+ * Other threads whose commits are refused keep the background busy, so the number of waits is
+ * bounded. */
 static void
 let_background_end(struct firn_db *db)
 {
@@ -573,8 +574,8 @@ let_background_end(struct firn_db *db)
     }
 }
 
-/* On a full disk, deletes wait until the space of earlier deletes has been freed. If there is nothing to
- * free, they use what is left: it may be enough, and they are what frees more. */
+/* On a full disk, deletes wait until the space of earlier deletes has been freed. If there is
+ * nothing to free, they use what is left: it may be enough, and they are what frees more. */
 static void
 commit_one(struct firn_db *db, struct firn_db_write *commit)
 {

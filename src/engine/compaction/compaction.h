@@ -92,8 +92,8 @@ bool firn_bulk_load_is_clear(const struct firn_bulk_load *bulk);
 /* Durably makes the files of all these loads runs of their trees, by one edit: all or none.
  * Requires: the loads are of one lsm, for different trees, and not all empty; the works of the
  * trees are held; their memtables are empty; the sequence of the entries is above all of each
- * tree's. After a failure *out_is_certain says whether MANIFEST certainly lacks the edit; nothing has
- * changed then. */
+ * tree's. After a failure *out_is_certain says whether MANIFEST certainly lacks the edit; nothing
+ * has changed then. */
 FIRN_MUST_CHECK int firn_bulk_load_install(struct firn_bulk_load *const *loads, size_t count,
                                            bool *out_is_certain, firn_error *err);
 /* Takes over the runs of another load of the tree, with the same sequence and different keys.

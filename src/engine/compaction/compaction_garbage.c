@@ -382,7 +382,8 @@ firn_compaction_garbage_is_likely_locked(const struct firn_lsm_tree *tree,
     return firn_compaction_garbage_has_joint_locked(tree);
 }
 
-/* Whether now does not see at least half of the run's sequences; if no work is urgent, any of them. */
+/* Whether now does not see at least half of the run's sequences; if no work is urgent, any of
+ * them. */
 static bool
 is_unseen(const struct firn_manifest_run *info, enum firn_compaction_pick_mode mode,
           const struct firn_view *now)

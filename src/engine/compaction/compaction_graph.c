@@ -30,12 +30,13 @@
  * alone. A run that is compacted before it has a graph passes its forerunner on to the output.
  *
  * Searches walk each graph, so there should be few: a run ends when its graphs are as large as they
- * may be (run_writer.c), smaller ones are merged (compaction_garbage.c), and no graph is built if it
- * and the open graphs would need more memory than may be held, seven eighths of the cache's budget.
- * Graphs may be so large that one can be built while its forerunner and the run's other graphs are
- * open: in larger ones no compaction could take over links. A run may have twice the budget's bytes,
- * so that a table of long texts does not become one run that each compaction rewrites. That limits
- * no run of vectors alone: the old and the new graph together take at least half of their bytes.
+ * may be (run_writer.c), smaller ones are merged (compaction_garbage.c), and no graph is built if
+ * it and the open graphs would need more memory than may be held, seven eighths of the cache's
+ * budget. Graphs may be so large that one can be built while its forerunner and the run's other
+ * graphs are open: in larger ones no compaction could take over links. A run may have twice the
+ * budget's bytes, so that a table of long texts does not become one run that each compaction
+ * rewrites. That limits no run of vectors alone: the old and the new graph together take at least
+ * half of their bytes.
  *
  * (I1) Only runs whose graphs are all there, or cannot be built, are marked as seen. (Not checked:
  *      note_seen is called right after that was found.)
@@ -93,7 +94,8 @@ is_graph(const struct firn_run *attachment, const struct firn_column_graph *want
            parameters->m == wanted->m && parameters->ef_construction == wanted->ef_construction;
 }
 
-/* Pins the graph of the run, if it has one that can be opened, and no search has found damaged; else NULL. */
+/* Pins the graph of the run, if it has one that can be opened, and no search has found damaged;
+ * else NULL. */
 static int
 pin_graph(const struct firn_run_file *file, const struct firn_column_graph *wanted,
           struct firn_run_file_handle **out, bool *out_is_damaged, firn_error *err)

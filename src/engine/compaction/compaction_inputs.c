@@ -16,8 +16,8 @@
  *      run is gone. (Not checked: a compaction has no other inputs.)
  *
  * merge_ranges.c decides, as for any merge, whether the range deletes themselves may be dropped.
- * Range deletes outside of the inputs do not count, and of very many inside only the first do: a run
- * that they alone would cover is read.
+ * Range deletes outside of the inputs do not count, and of very many inside only the first do: a
+ * run that they alone would cover is read.
  *
  * Failure: errors of opening and reading the inputs, except those that are covered.
  */

@@ -36,8 +36,8 @@
  *
  * If space is short (a full disk), files are emptied a few at a time, beginning with those with the
  * fewest live bytes: only their values move, out of all runs that refer to them. The live values of
- * all of these take at most half of the free space, or there is only one file. So they can always be
- * emptied, and removed, before others are begun.
+ * all of these take at most half of the free space, or there is only one file. So they can always
+ * be emptied, and removed, before others are begun.
  *
  * The search looks at all runs of a tree, so it is made only if some file has become worth emptying
  * since the last search that found nothing (may_have_sparse).

@@ -20,8 +20,8 @@ FIRN_MUST_CHECK int firn_copy_clone_path(struct firn_db *db, struct firn_os *os,
 
 /* ==== exports and imports ====
  *
- * An export writes one checkpoint as a store in a single file (archive.h); an import makes a store in
- * a directory of such a file. One thread; other commits and reads continue meanwhile.
+ * An export writes one checkpoint as a store in a single file (archive.h); an import makes a store
+ * in a directory of such a file. One thread; other commits and reads continue meanwhile.
  */
 
 struct firn_copy_export_target {
@@ -29,8 +29,8 @@ struct firn_copy_export_target {
     const char *path;      /* of the file; its directory must exist */
     bool replace_existing; /* replace a file of that name; else FIRN_EXISTS */
 };
-/* Writes what a checkpoint (NULL: now) sees. On FIRN_OK the file exists, complete and durable; otherwise
- * what was there before is unchanged. */
+/* Writes what a checkpoint (NULL: now) sees. On FIRN_OK the file exists, complete and durable;
+ * otherwise what was there before is unchanged. */
 FIRN_MUST_CHECK int firn_copy_export(struct firn_db *db, const char *reference,
                                      const struct firn_copy_export_target *target,
                                      struct firn_storefile_progress *progress, firn_error *err);

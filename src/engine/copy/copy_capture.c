@@ -2,41 +2,42 @@
  *
  * copy/copy_capture.c: one state of a store, as bytes of its files, while a process writes to it.
  *
- * The guarantees for readers (db_reader.c) are also enough to copy a store: while byte 2^32 of FIRN is
- * locked, no file is removed that any version of MANIFEST needs, and no segment of a log is removed or
- * reused. So this byte is locked first, and until the copy is complete. Then, in this order,
+ * The guarantees for readers (db_reader.c) are also enough to copy a store: while byte 2^32 of FIRN
+ * is locked, no file is removed that any version of MANIFEST needs, and no segment of a log is
+ * removed or reused. So this byte is locked first, and until the copy is complete. Then, in this
+ * order,
  *   1. MANIFEST is read, and the lengths of its segments are recorded (log/log.h),
  *   2. the log is read to its end, and its lengths are recorded likewise.
  * Runs, value files and packs never change, and are complete as soon as they have their names.
  *
- * (I1) What is recorded is a state that the store had, or one that a crash would have left: the runs
- *      in MANIFEST, and everything that the log had a moment later. A reader uses the same order.
- *      The state includes every commit that was acknowledged before the capture began. (Checked: the
- *      numbers of the segments. Not checked: what another process does.)
- * (I2) A run that MANIFEST names, and the files to which it refers, existed before it was named. So a
- *      process that lists the directories later finds them. It may also find newer runs: the copy
+ * (I1) What is recorded is a state that the store had, or one that a crash would have left: the
+ *      runs in MANIFEST, and everything that the log had a moment later. A reader uses the same
+ *      order. The state includes every commit that was acknowledged before the capture began.
+ *      (Checked: the numbers of the segments. Not checked: what another process does.)
+ * (I2) A run that MANIFEST names, and the files to which it refers, existed before it was named. So
+ *      a process that lists the directories later finds them. It may also find newer runs: the copy
  *      does not name them, and the next process that writes there removes them.
  * (I3) Packs are durable before a commit names them, and the lock keeps those that are removed.
- * (I4) A load is only in MANIFEST (db_bulk.c). If one came between steps 1 and 2, the log has commits
- *      that came after it, and both steps must be repeated: these commits cannot be there without
- *      the load. It is recognized by its sequence, a multiple of 2^28 above everything that MANIFEST
- *      named, if the log continues beyond that. Chance can produce the same (a commit that failed had
- *      just this sequence), so after some attempts the state is accepted.
+ * (I4) A load is only in MANIFEST (db_bulk.c). If one came between steps 1 and 2, the log has
+ *      commits that came after it, and both steps must be repeated: these commits cannot be there
+ *      without the load. It is recognized by its sequence, a multiple of 2^28 above everything that
+ *      MANIFEST named, if the log continues beyond that. Chance can produce the same (a commit that
+ *      failed had just this sequence), so after some attempts the state is accepted.
  *
  * (I5) The log names versions of MANIFEST (db_replay.c). If it names one that is newer than the
  *      MANIFEST that was read, the copy of the log ends before that record: what follows was
- *      committed after the capture began. If MANIFEST does not have that version now, it has lost its
- *      end, and everything is copied as it is.
+ *      committed after the capture began. If MANIFEST does not have that version now, it has lost
+ *      its end, and everything is copied as it is.
  * (I4) and (I5) are not asserted: they concern bytes from outside, and are tested.
  *
- * If nothing was written meanwhile, the same bytes are recorded again: two copies of an idle store are
- * equal.
+ * If nothing was written meanwhile, the same bytes are recorded again: two copies of an idle store
+ * are equal.
  *
- * Left out is what the writer creates again: LOCK, RESERVE, sockets of watches, unfinished and spare
- * files, and segments of logs that were begun later.
+ * Left out is what the writer creates again: LOCK, RESERVE, sockets of watches, unfinished and
+ * spare files, and segments of logs that were begun later.
  *
- * Not read: runs, values and packs, and the contents of commits. If they are damaged in the store, they
- * are damaged in the copy as well. It is only checked whether the runs and values exist.
+ * Not read: runs, values and packs, and the contents of commits. If they are damaged in the store,
+ * they are damaged in the copy as well. It is only checked whether the runs and values exist.
  */
 #include "copy/copy_capture.h"
 
@@ -183,8 +184,8 @@ is_older(const char *name, const char *than)
     return a < b || (a == b && strcmp(name, than) < 0);
 }
 
-/* Classifies an entry whose name begins like that of a log's segments. Segments that are older than the
- * log are no part of it and do no harm; newer ones would. */
+/* Classifies an entry whose name begins like that of a log's segments. Segments that are older than
+ * the log are no part of it and do no harm; newer ones would. */
 static struct firn_copy_capture_file
 judge_segment(const struct firn_buf *segments, const char *prefix, const char *name)
 {
@@ -211,8 +212,8 @@ judge_segment(const struct firn_buf *segments, const char *prefix, const char *n
     return file;
 }
 
-/* "000012.row.tmp", "00000003.pack.tmp". No other name is a writer's: what makes a directory a store may have been
- * put beside a user's own files, which are saved. */
+/* "000012.row.tmp", "00000003.pack.tmp". No other name is a writer's: what makes a directory a
+ * store may have been put beside a user's own files, which are saved. */
 struct firn_copy_capture_file
 firn_copy_capture_judge_in_folder(const char *name)
 {

@@ -3,18 +3,19 @@
  * copy/copy_clone.c: a second store with everything that the first has: data, checkpoints, and
  * firn's own keyspaces and files.
  *
- * Files that are never written again (runs, packs) are shared by hard links, or copied if that is not
- * possible, so that a clone takes no time and no space. The commits in the log are flushed first, in
- * two passes: one beside commits, which may take long, and a short one in the leader's place, where
- * nothing is committed until the clone is complete. So the clone is the state at one moment, and its
- * log is empty.
+ * Files that are never written again (runs, packs) are shared by hard links, or copied if that is
+ * not possible, so that a clone takes no time and no space. The commits in the log are flushed
+ * first, in two passes: one beside commits, which may take long, and a short one in the leader's
+ * place, where nothing is committed until the clone is complete. So the clone is the state at one
+ * moment, and its log is empty.
  *
  * The new directory becomes a store like any other (db_create.c): FIRN.tmp, files, FIRN. It has its
  * own identity. After a failure, a cancellation or a power cut the unfinished directory is not a
  * store, and the next attempt clears it.
  *
  * Packs of workspaces are included as they are in the directory at that moment. All packs that the
- * committed catalog names exist, because packs are durable before they are named, and removed later.
+ * committed catalog names exist, because packs are durable before they are named, and removed
+ * later.
  */
 #include "copy/copy.h"
 

@@ -32,15 +32,15 @@
 /* ==== a temporary directory beside the target ====
  *
  * Its name is .firn-export-<16 hex digits>.tmp, and a file LOCK in it is locked while its process
- * works (storefile_lock.c). Creating another one in the same place first removes those whose lock is free,
- * because no process uses them any more.
+ * works (storefile_lock.c). Creating another one in the same place first removes those whose lock
+ * is free, because no process uses them any more.
  *
  * (I1) A process that has locked the file with the name LOCK in a directory has the directory to
  *      itself: removal begins with taking the lock, and removes the name while the lock is held.
  *      (Tested by check_lock: others may take it.)
- * Between creation and locking of a directory another process may take it for an abandoned one. That
- * process then has the lock, or, if it has finished, the locked file has lost its name. So this is
- * checked after locking, and another directory is created if necessary.
+ * Between creation and locking of a directory another process may take it for an abandoned one.
+ * That process then has the lock, or, if it has finished, the locked file has lost its name. So
+ * this is checked after locking, and another directory is created if necessary.
  *
  * Removal is best effort: what cannot be removed now is removed by the next export.
  */
@@ -206,8 +206,8 @@ make(struct scratch *scratch, firn_error *err)
     return check_lock(scratch, err);
 }
 
-/* Creates an empty directory (0700) with a unique name, and removes those left by other processes that
- * have ended. Nothing about it is durable. */
+/* Creates an empty directory (0700) with a unique name, and removes those left by other processes
+ * that have ended. Nothing about it is durable. */
 static int
 scratch_create(struct scratch *scratch, struct firn_os_dir *parent, firn_error *err)
 {
@@ -229,14 +229,15 @@ scratch_create(struct scratch *scratch, struct firn_os_dir *parent, firn_error *
 
 /* ==== copying what a view sees to another store ====
  *
- * Each keyspace is one load (db_bulk.c): a cursor returns its keys in order, and they go directly to
- * runs of the deepest level. What the cursor returns is resolved: a key has one version, a put, or an
- * expiring put that keeps its time of expiry.
+ * Each keyspace is one load (db_bulk.c): a cursor returns its keys in order, and they go directly
+ * to runs of the deepest level. What the cursor returns is resolved: a key has one version, a put,
+ * or an expiring put that keeps its time of expiry.
  *
- * One case cannot be expressed by a single version: a value that expires, with merge operands on top
- * that stay after it has expired. Such a key is copied as it is: the value by the load, and the
- * operands afterwards, as merges, because a load is newer than everything that was committed while it
- * was open. A second walk finds the operands; it is done only if the first one has met such a key.
+ * One case cannot be expressed by a single version: a value that expires, with merge operands on
+ * top that stay after it has expired. Such a key is copied as it is: the value by the load, and the
+ * operands afterwards, as merges, because a load is newer than everything that was committed while
+ * it was open. A second walk finds the operands; it is done only if the first one has met such a
+ * key.
  *
  * The value below the operands is found with a cursor over versions: of the key's versions that the
  * view sees, the newest ones are operands, down to an expiring put. None of them is a delete, since
@@ -478,8 +479,8 @@ visit_name(void *ctx, const char *name)
     return firn_db_is_system_name(firn_str(name)) ? FIRN_OK : copy_keyspace(copy, name, copy->err);
 }
 
-/* Copies all keyspaces of the view, except firn's own, to a store without keyspaces, in bounded memory.
- * Requires: no other thread uses that store. */
+/* Copies all keyspaces of the view, except firn's own, to a store without keyspaces, in bounded
+ * memory. Requires: no other thread uses that store. */
 static int
 copy_view(struct firn_db_view *view, struct firn_db *to, struct firn_storefile_progress *progress,
           firn_error *err)

@@ -2,13 +2,13 @@
  *
  * copy/copy_import.c: turns a store in a single file into a store in a directory.
  *
- * The file contains the files of a store, so they are copied out, each compared with its hash. The new
- * store is created like any other (db_create.c): FIRN.tmp, files, FIRN, and gets an identity of its
- * own. After a failure the files are removed, and the next attempt clears what is left; the same holds
- * after a power cut.
+ * The file contains the files of a store, so they are copied out, each compared with its hash. The
+ * new store is created like any other (db_create.c): FIRN.tmp, files, FIRN, and gets an identity of
+ * its own. After a failure the files are removed, and the next attempt clears what is left; the
+ * same holds after a power cut.
  *
- * Before anything is written, the store in the file is opened for reading: what cannot be read there
- * is not copied.
+ * Before anything is written, the store in the file is opened for reading: what cannot be read
+ * there is not copied.
  */
 #include "copy/copy.h"
 

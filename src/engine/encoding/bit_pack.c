@@ -276,7 +276,8 @@ static const uint32_t lane_bits[LANES] = {
     1U << 16, 1U << 17, 1U << 18, 1U << 19, 1U << 20, 1U << 21, 1U << 22, 1U << 23,
     1U << 24, 1U << 25, 1U << 26, 1U << 27, 1U << 28, 1U << 29, 1U << 30, 1U << 31};
 
-/* Row r: 32 numbers. Where they end in their words, `next` is anything: its bits lie above the width. */
+/* Row r: 32 numbers. Where they end in their words, `next` is anything: its bits lie above the
+ * width. */
 TEMPLATE void
 unpack_row(const uint8_t *packed, unsigned width, unsigned row, uint32_t *out)
 {
@@ -312,7 +313,8 @@ decode_template(const uint8_t *packed, unsigned width, uint64_t base, uint32_t f
     }
 }
 
-/* Of the first rows. 32 rows of numbers below 2^27 do not overflow a lane; halves of wider ones are added apart. */
+/* Of the first rows. 32 rows of numbers below 2^27 do not overflow a lane; halves of wider ones are
+ * added apart. */
 TEMPLATE uint64_t
 sum_template(const uint8_t *packed, unsigned width, const uint64_t *mask, unsigned rows)
 {

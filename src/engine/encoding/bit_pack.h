@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * encoding/bit_pack.h: up to 1,024 numbers of some width in bits, packed (docs/formats/chunk.md, "Packed numbers").
+ * encoding/bit_pack.h: up to 1,024 numbers of some width in bits, packed (docs/formats/chunk.md,
+ * "Packed numbers").
  */
 #ifndef FIRN_ENCODING_BIT_PACK_H
 #define FIRN_ENCODING_BIT_PACK_H
@@ -37,7 +38,8 @@ void firn_bit_pack_encode(const uint64_t *numbers, size_t count, unsigned width,
 /* out[i] = base + factor * number i, modulo 2^64. */
 void firn_bit_pack_decode(const uint8_t *packed, size_t count, unsigned width, uint64_t base,
                           uint64_t factor, uint64_t *out);
-/* out[i] = base + number i, modulo 2^32. Returns the largest number, before base is added and in 64 bits. */
+/* out[i] = base + number i, modulo 2^32. Returns the largest number, before base is added and in 64
+ * bits. */
 uint64_t firn_bit_pack_decode_narrow(const uint8_t *packed, size_t count, unsigned width,
                                      uint32_t base, uint32_t *out);
 /* Number i. */
@@ -57,7 +59,8 @@ firn_bit_pack_sum128 firn_bit_pack_sum_first(const uint8_t *packed, size_t count
 void firn_bit_pack_range(const uint8_t *packed, size_t count, unsigned width, uint64_t low,
                          uint64_t high, uint64_t *out);
 
-/* The same with code for some processors, for tests. Requires: kernels <= firn_bit_pack_kernels_here(). */
+/* The same with code for some processors, for tests. Requires: kernels <=
+ * firn_bit_pack_kernels_here(). */
 enum firn_bit_pack_kernels { FIRN_BIT_PACK_PLAIN, FIRN_BIT_PACK_256, FIRN_BIT_PACK_512 };
 /* What runs here: plain code, AVX2, or AVX-512. */
 enum firn_bit_pack_kernels firn_bit_pack_kernels_here(void);

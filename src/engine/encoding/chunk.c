@@ -414,11 +414,13 @@ firn_chunk_prefetch_block(const struct firn_chunk *chunk, size_t block)
     const uint8_t *data = chunk->bytes.data + chunk->parts.data;
     const size_t end = end_of(chunk, block);
     DCHECK(end <= chunk->bytes.size - chunk->parts.data); /* (I1) */
-    /* Into the second-level cache: in the first one so many lines would delay the loads of the block that is read now. */
+    /* Into the second-level cache: in the first one so many lines would delay the loads of the
+     * block that is read now. */
     for (size_t at = block > 0 ? end_of(chunk, block - 1) : 0; at < end; at += LINE) {
         __builtin_prefetch(data + at, 0, 2);
     }
-    /* Compilers take a function that only prefetches for one without effects, and leave out calls of it. */
+    /* Compilers take a function that only prefetches for one without effects, and leave out calls
+     * of it. */
     __asm__ volatile("");
 }
 

@@ -7,7 +7,8 @@
 
 #include "encoding/chunk_encode.h"
 
-/* The exponent and the factor of a chunk, chosen on a sample of its values; then what all blocks take. */
+/* The exponent and the factor of a chunk, chosen on a sample of its values; then what all blocks
+ * take. */
 void firn_chunk_alp_choose(const struct firn_chunk_values *values,
                            struct firn_chunk_alp_powers *out_powers, size_t *out_cost);
 /* Appends the data of a block of count values from start on; sets *out_width. FIRN_NO_MEMORY. */

@@ -57,7 +57,8 @@ cut(firn_slice bytes)
     return bytes;
 }
 
-/* Up to eight bytes as a number, which orders what they begin differently; and the same of those after them. */
+/* Up to eight bytes as a number, which orders what they begin differently; and the same of those
+ * after them. */
 static inline uint64_t
 head_of(firn_slice bytes)
 {

@@ -251,8 +251,8 @@ compare_bytes(const void *a, const void *b)
 
 enum { SLOTS = 2 * FIRN_CHUNK_VALUES_MAX, EARLY = 4096, EARLY_ENTRIES = 3072 };
 
-/* Numbers entries in the order in which they come; false where there are too many. Codes of nulls are left
- * alone. slots have zeros. */
+/* Numbers entries in the order in which they come; false where there are too many. Codes of nulls
+ * are left alone. slots have zeros. */
 static bool
 collect(const struct firn_chunk_values *values, size_t entries_max, uint32_t *slots,
         struct firn_chunk_dictionary *out)

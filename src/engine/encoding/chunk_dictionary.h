@@ -15,8 +15,8 @@ bool firn_chunk_dictionary_open(struct firn_chunk *chunk, size_t *at);
 uint64_t firn_chunk_dictionary_bits(const struct firn_chunk *chunk, size_t code);
 /* Bytes of an entry; false where they lie outside. */
 bool firn_chunk_dictionary_bytes(const struct firn_chunk *chunk, size_t code, firn_slice *out);
-/* The codes whose entries fulfil a predicate that is not IN: [*out_low, *out_high), or all others. True
- * where it is the others. */
+/* The codes whose entries fulfil a predicate that is not IN: [*out_low, *out_high), or all others.
+ * True where it is the others. */
 bool firn_chunk_dictionary_find(const struct firn_chunk *chunk,
                                 const struct firn_chunk_predicate *predicate, size_t *out_low,
                                 size_t *out_high);

@@ -302,8 +302,9 @@ put_data(struct firn_chunk_encoder *encoder, size_t start, struct firn_chunk_blo
 
 /* ---- bounds of what has codes ---- */
 
-/* The codes of a block are its bounds. Those of the chunk are what the smallest and the largest code stand for, so the
- * values need not be looked at. Requires: numbers are whole, as others may be NaN. */
+/* The codes of a block are its bounds. Those of the chunk are what the smallest and the largest
+ * code stand for, so the values need not be looked at. Requires: numbers are whole, as others may
+ * be NaN. */
 static void
 take_code_bounds(struct firn_chunk_encoder *encoder)
 {
@@ -598,7 +599,8 @@ offer(struct choice *choice, enum firn_encoding encoding, size_t cost)
     }
 }
 
-/* How many entries a dictionary can have and still win, if its codes take as many bits as all entries need. */
+/* How many entries a dictionary can have and still win, if its codes take as many bits as all
+ * entries need. */
 static size_t
 entries_max(const struct firn_chunk_encoder *encoder, size_t least, size_t cost)
 {
@@ -684,7 +686,8 @@ choose_for_bytes(struct firn_chunk_encoder *encoder, struct choice *choice)
     if (rc != FIRN_OK || encoder->values->fixed_size != 0) {
         return rc;
     }
-    /* A table of symbols pays for values that are many bytes, and not yet few: each has a code at least. */
+    /* A table of symbols pays for values that are many bytes, and not yet few: each has a code at
+     * least. */
     if (choice->cost >= FSST_SIZE_MIN && handicap(encoder->sizes.filled, 8) < choice->cost) {
         rc = make_table(encoder, &cost);
         if (rc == FIRN_OK) {

@@ -14,8 +14,8 @@ struct firn_chunk_alp_powers {
     uint8_t factor;
 };
 
-/* The codes of a block: the smallest and the largest one, those of the differences of neighbours (0 and 0 of a
- * single code), how many runs of equal ones there are. */
+/* The codes of a block: the smallest and the largest one, those of the differences of neighbours (0
+ * and 0 of a single code), how many runs of equal ones there are. */
 struct firn_chunk_encode_codes_stats {
     uint64_t low;
     uint64_t high;

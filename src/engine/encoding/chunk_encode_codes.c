@@ -56,9 +56,9 @@ is_valid(const struct firn_chunk_values *values, size_t i)
     return values->valid == NULL || firn_chunk_has_bit(values->valid, i);
 }
 
-/* Dividing by multiplication: the product with the inverse of a divisor's odd part (modulo 2^64), its lowest bits turned to
- * the top for the twos in it, is the quotient of what it divides, and above all quotients for what it does not.
- * (H. Warren, "Hacker's Delight", 10-17.) */
+/* Dividing by multiplication: the product with the inverse of a divisor's odd part (modulo 2^64),
+ * its lowest bits turned to the top for the twos in it, is the quotient of what it divides, and
+ * above all quotients for what it does not. (H. Warren, "Hacker's Delight", 10-17.) */
 struct divider {
     uint64_t inverse;
     uint64_t most; /* the largest quotient */

@@ -157,8 +157,8 @@ filter_runs(const struct firn_chunk_block *view, const struct code_range *range,
     return FIRN_OK;
 }
 
-/* The codes of the numbers in an interval of ranks, of a block or, where base is the number of code 0, of a chunk
- * without NaNs; false: there are none. */
+/* The codes of the numbers in an interval of ranks, of a block or, where base is the number of code
+ * 0, of a chunk without NaNs; false: there are none. */
 static bool
 range_of(const struct firn_chunk *chunk, uint64_t base, struct firn_chunk_interval interval,
          struct code_range *out)

@@ -6,9 +6,10 @@
  * byte, which stands for itself. Every value is encoded alone, so one is decoded without the
  * others. After Boncz, Neumann and Leis, "FSST: Fast Random Access String Compression" (VLDB 2020):
  * a table is made in five rounds from a
- * sample. Each round encodes the sample with the table so far and counts the symbols that occur and the
- * pairs of neighbours; the table of the next round has the 255 symbols or joined pairs that cover the most
- * bytes. Ties are decided by the symbols themselves, so the same values always give the same chunk.
+ * sample. Each round encodes the sample with the table so far and counts the symbols that occur and
+ * the pairs of neighbours; the table of the next round has the 255 symbols or joined pairs that
+ * cover the most bytes. Ties are decided by the symbols themselves, so the same values always give
+ * the same chunk.
  */
 #include "base/check.h"
 #include "base/mem.h"
@@ -44,7 +45,8 @@ code_and_size(size_t code, size_t size)
     return (uint16_t)(code | size << 8);
 }
 
-/* a, or b where the condition is true. What comes next in a text is hard to foretell, so there is no branch. */
+/* a, or b where the condition is true. What comes next in a text is hard to foretell, so there is
+ * no branch. */
 static inline __attribute__((always_inline)) uint64_t
 choose(bool is_b, uint64_t a, uint64_t b)
 {
@@ -100,8 +102,8 @@ struct stream {
     size_t to;
 };
 
-/* Encodes what one code stands for; raw has 8 bytes after the last value. The value goes on, or the next one begins: no
- * branch depends on that, nor on the code. */
+/* Encodes what one code stands for; raw has 8 bytes after the last value. The value goes on, or the
+ * next one begins: no branch depends on that, nor on the code. */
 static inline __attribute__((always_inline)) void
 encode_next(const struct firn_chunk_fsst *table, const uint8_t *raw, struct stream *stream,
             uint8_t *out)
@@ -535,8 +537,8 @@ decode_codes(const struct firn_chunk *chunk, firn_slice codes, uint8_t *out, siz
     return true;
 }
 
-/* Decodes a value to out, which has room for room bytes and 8 more. False where it is longer, or has codes
- * that there are not. */
+/* Decodes a value to out, which has room for room bytes and 8 more. False where it is longer, or
+ * has codes that there are not. */
 static bool
 decode_value(const struct firn_chunk *chunk, firn_slice codes, uint8_t *out, size_t room,
              size_t *out_size)

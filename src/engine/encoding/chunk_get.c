@@ -160,7 +160,8 @@ find_line(const struct firn_chunk *chunk, const struct firn_chunk_block *view, s
     return false;
 }
 
-/* The difference of value i of a block from the one before it, in the order. Requires: i > 0; the block is sound. */
+/* The difference of value i of a block from the one before it, in the order. Requires: i > 0; the
+ * block is sound. */
 static inline uint64_t
 step_to(const struct firn_chunk *chunk, const struct firn_chunk_block *view, size_t i)
 {
@@ -169,8 +170,9 @@ step_to(const struct firn_chunk *chunk, const struct firn_chunk_block *view, siz
            (firn_load_le64(packed - 8) + firn_bit_pack_get(packed, view->count, view->width, i));
 }
 
-/* Among the values of a block of differences that ascend: looks where the number would be if all differences were the same, and
- * a few steps around that place. false: only adding them up tells. */
+/* Among the values of a block of differences that ascend: looks where the number would be if all
+ * differences were the same, and a few steps around that place. false: only adding them up
+ * tells. */
 static bool
 guess_in_delta(const struct firn_chunk *chunk, const struct firn_chunk_block *view, uint64_t wanted,
                size_t *out_first, size_t *out_end)
@@ -209,8 +211,8 @@ guess_in_delta(const struct firn_chunk *chunk, const struct firn_chunk_block *vi
     return true;
 }
 
-/* Among the values of a block of differences, which are added up until they reach the number. false:
- * the block is not sound. */
+/* Among the values of a block of differences, which are added up until they reach the number.
+ * false: the block is not sound. */
 static bool
 find_in_delta(const struct firn_chunk *chunk, const struct firn_chunk_block *view, uint64_t wanted,
               size_t *out_first, size_t *out_end)

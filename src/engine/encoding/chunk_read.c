@@ -104,7 +104,8 @@ check_packed(const struct firn_chunk_block *view, firn_error *err)
                : firn_chunk_corrupt(err, "a block of packed numbers has another size than these");
 }
 
-/* Decodes a block of FRAME, DELTA, RLE or DICTIONARY to numbers: base + factor * code, modulo 2^64. */
+/* Decodes a block of FRAME, DELTA, RLE or DICTIONARY to numbers: base + factor * code, modulo
+ * 2^64. */
 static int
 decode_numbers(const struct firn_chunk *chunk, const struct firn_chunk_block *view, uint64_t base,
                uint64_t factor, uint64_t *out, firn_error *err)
@@ -325,7 +326,8 @@ read_plain_bytes(const struct firn_chunk *chunk, const struct firn_chunk_block *
     return left == 0 ? FIRN_OK : firn_chunk_corrupt(err, "values are shorter than their block");
 }
 
-/* Entries lie after each other, with their ends in a list: those of a block are found once, and not for each value. */
+/* Entries lie after each other, with their ends in a list: those of a block are found once, and not
+ * for each value. */
 static int
 read_slices(const struct firn_chunk *chunk, const struct firn_chunk_block *view, firn_slice *out,
             firn_error *err)
@@ -430,8 +432,8 @@ firn_chunk_read_block(const struct firn_chunk *chunk, size_t block, const uint64
         out->count = view.count;
         out->valid = valid;
         out->as.u64 = values;
-        /* Decoders write integers that are read as floating-point numbers: compilers that follow types
-         * through calls must not take these for different memory. */
+        /* Decoders write integers that are read as floating-point numbers: compilers that follow
+         * types through calls must not take these for different memory. */
         __asm__ volatile("" : : "r"(values) : "memory");
     }
     return rc;
@@ -521,7 +523,8 @@ look_up(const struct firn_chunk *chunk, const struct firn_chunk_block *view, siz
     return FIRN_OK;
 }
 
-/* Moves values of a decoded block together. Rows ascend, so what is still to be moved lies after what is written. */
+/* Moves values of a decoded block together. Rows ascend, so what is still to be moved lies after
+ * what is written. */
 static int
 move_together(const struct firn_chunk *chunk, const uint16_t *rows, size_t count,
               struct firn_chunk_scratch *scratch, struct firn_chunk_values *values, firn_error *err)

@@ -35,15 +35,15 @@ struct firn_chunk_fsst_long {
     uint64_t found; /* its code, and above these 8 bits its size */
 };
 
-/* Symbols by their first two bytes, of those the longer ones first. Symbols of one byte come last. The rest finds the
- * longest one that some bytes begin with. */
+/* Symbols by their first two bytes, of those the longer ones first. Symbols of one byte come last.
+ * The rest finds the longest one that some bytes begin with. */
 enum { FIRN_CHUNK_FSST_BUCKET_BITS = 10 };
 struct firn_chunk_fsst {
     size_t count;
     uint64_t symbols[FIRN_CHUNK_FSST_SYMBOLS_MAX]; /* first byte lowest, then zeros */
     uint8_t sizes[FIRN_CHUNK_FSST_SYMBOLS_MAX];
-    /* By a hash of the first three bytes: where such symbols begin in longs, and above these 8 bits how many there
-     * are more than two. */
+    /* By a hash of the first three bytes: where such symbols begin in longs, and above these 8 bits
+     * how many there are more than two. */
     uint16_t buckets[1 << FIRN_CHUNK_FSST_BUCKET_BITS];
     struct firn_chunk_fsst_long
         longs[FIRN_CHUNK_FSST_SYMBOLS_MAX + 2]; /* those of a bucket, the longer ones first */

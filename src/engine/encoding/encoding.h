@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * encoding/encoding.h: the values of one column as bytes: a chunk. docs/formats/chunk.md is the prose twin.
+ * encoding/encoding.h: the values of one column as bytes: a chunk. docs/formats/chunk.md is the
+ * prose twin.
  *
  * A chunk has up to FIRN_CHUNK_VALUES_MAX values of one kind, some of them null, in blocks of
  * FIRN_CHUNK_BLOCK values (the last one may be shorter). It records its encoding; each block has
@@ -162,9 +163,9 @@ FIRN_MUST_CHECK int firn_chunk_get(const struct firn_chunk *chunk, size_t i,
                                    firn_error *err);
 
 /* The range that may contain a number, among ascending values of I64 or U64: all before *out_first
- * are below it, all from *out_end on above it; if *out_is_exact, all in it are equal to it. At most one
- * block is read. If the values do not ascend, these are any positions in the chunk, in order, but those
- * of an exact range are equal to the number. false: not known for this chunk. */
+ * are below it, all from *out_end on above it; if *out_is_exact, all in it are equal to it. At most
+ * one block is read. If the values do not ascend, these are any positions in the chunk, in order,
+ * but those of an exact range are equal to the number. false: not known for this chunk. */
 bool firn_chunk_get_place(const struct firn_chunk *chunk, const struct firn_cell *number,
                           size_t *out_first, size_t *out_end, bool *out_is_exact);
 

@@ -2,9 +2,9 @@
  *
  * encoding/encoding_internal.h: what the files of this room share.
  *
- * Numbers of all kinds have an order and a rank, both of 64 bits. Orders are one to one with the bits of
- * values and ascend with them: what is packed. Ranks are what is compared: those of -0 and 0 are equal,
- * those of all NaNs too, and are the largest.
+ * Numbers of all kinds have an order and a rank, both of 64 bits. Orders are one to one with the
+ * bits of values and ascend with them: what is packed. Ranks are what is compared: those of -0 and
+ * 0 are equal, those of all NaNs too, and are the largest.
  */
 #ifndef FIRN_ENCODING_ENCODING_INTERNAL_H
 #define FIRN_ENCODING_ENCODING_INTERNAL_H
@@ -181,11 +181,12 @@ FIRN_MUST_CHECK int firn_chunk_block_at(const struct firn_chunk *chunk, size_t b
 /* The smallest and the largest code of a block of FRAME, DELTA, RLE or DICTIONARY, alone. */
 void firn_chunk_block_codes(const struct firn_chunk *chunk, size_t block, uint64_t *out_low,
                             uint64_t *out_high);
-/* Which values are not null; words of the whole block. FIRN_CORRUPT where they are not null_count. */
+/* Which values are not null; words of the whole block. FIRN_CORRUPT where they are not
+ * null_count. */
 FIRN_MUST_CHECK int firn_chunk_block_valid(const struct firn_chunk_block *view,
                                            uint64_t valid[FIRN_CHUNK_MASK_WORDS], firn_error *err);
-/* The codes of nulls become those of the value before them in their block, else of the first one in it,
- * else nothing_else. */
+/* The codes of nulls become those of the value before them in their block, else of the first one in
+ * it, else nothing_else. */
 void firn_chunk_fill_nulls(const struct firn_chunk_values *values, uint64_t nothing_else,
                            uint64_t *codes);
 /* The value of a CONSTANT chunk that has one. */
@@ -193,8 +194,8 @@ struct firn_cell firn_chunk_constant(const struct firn_chunk *chunk);
 
 /* ---- chunk_read.c ---- */
 
-/* The runs of a block of RLE: the code of each less the block's smallest, and the place after its last
- * value. FIRN_CORRUPT where the runs are not the block. */
+/* The runs of a block of RLE: the code of each less the block's smallest, and the place after its
+ * last value. FIRN_CORRUPT where the runs are not the block. */
 struct firn_chunk_runs {
     size_t count;
     uint64_t codes[FIRN_CHUNK_BLOCK];
@@ -234,8 +235,8 @@ bool firn_chunk_judge_listed(const struct firn_chunk_predicate *predicate, uint6
 
 /* ---- chunk_encode.c ---- */
 
-/* As firn_chunk_encode, with an encoding that the caller chooses. FIRN_INVALID where it cannot hold the
- * values. For tests. */
+/* As firn_chunk_encode, with an encoding that the caller chooses. FIRN_INVALID where it cannot hold
+ * the values. For tests. */
 FIRN_MUST_CHECK int firn_chunk_encode_as(const struct firn_chunk_values *values,
                                          enum firn_encoding encoding, struct firn_buf *out,
                                          struct firn_chunk_bounds *out_bounds, firn_error *err);

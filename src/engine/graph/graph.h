@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * graph/graph.h: a graph over the vectors of one column of one run, for finding near vectors without comparing all
- * (docs/formats/graph.md).
+ * graph/graph.h: a graph over the vectors of one column of one run, for finding near vectors
+ * without comparing all (docs/formats/graph.md).
  *
- * It is a hierarchical navigable small world (Malkov and Yashunin, "Efficient and robust approximate nearest
- * neighbor search using Hierarchical Navigable Small World graphs", 2016) over 8-bit codes of the vectors. It finds
- * candidates: rows that are probably near. The caller reads their vectors, computes the exact distances, and leaves
- * out rows that its view does not see.
+ * It is a hierarchical navigable small world (Malkov and Yashunin, "Efficient and robust
+ * approximate nearest neighbor search using Hierarchical Navigable Small World graphs", 2016) over
+ * 8-bit codes of the vectors. It finds candidates: rows that are probably near. The caller reads
+ * their vectors, computes the exact distances, and leaves out rows that its view does not see.
  *
- * A graph is built in memory, written to a sealed file, and read from there through the block cache. Its nodes are
- * numbered from 0; each is one row of the run, and all others that have the same vector.
+ * A graph is built in memory, written to a sealed file, and read from there through the block
+ * cache. Its nodes are numbered from 0; each is one row of the run, and all others that have the
+ * same vector.
  *
- * Threads: a graph that is built or open is searched by any number of threads, each with a scratch of its own.
+ * Threads: a graph that is built or open is searched by any number of threads, each with a scratch
+ * of its own.
  */
 #ifndef FIRN_GRAPH_GRAPH_H
 #define FIRN_GRAPH_GRAPH_H
@@ -38,7 +40,8 @@ enum {
 /* Maximum number of rows of a run that has a graph. */
 #define FIRN_GRAPH_ROWS_MAX (UINT32_C(1) << 30)
 
-/* The parameters of a graph. Two graphs with the same parameters over the same rows have the same nodes. */
+/* The parameters of a graph. Two graphs with the same parameters over the same rows have the same
+ * nodes. */
 struct firn_graph_parameters {
     enum firn_vector_metric metric;
     uint32_t dimensions;
@@ -54,8 +57,9 @@ struct firn_graph_parameters {
 struct firn_graph_source {
     void *ctx;
     uint64_t rows; /* of the run; at most FIRN_GRAPH_ROWS_MAX */
-    /* The vectors of the rows from `first` on, count <= FIRN_GRAPH_READ_MAX of them, each of 4 bytes a dimension at
-     * any address; NULL: the row has none. Borrowed until the next call. Called for all rows in order, each time. */
+    /* The vectors of the rows from `first` on, count <= FIRN_GRAPH_READ_MAX of them, each of 4
+     * bytes a dimension at any address; NULL: the row has none. Borrowed until the next call.
+     * Called for all rows in order, each time. */
     int (*read)(void *ctx, uint64_t first, size_t count, const uint8_t **out, firn_error *err);
 };
 enum { FIRN_GRAPH_READ_MAX = 1024 };
@@ -66,8 +70,8 @@ struct firn_graph_build_options {
     unsigned threads;   /* 0: 1. The graph is the same with any number */
     const struct firn_step
         *step; /* told of nodes that are linked, as files; may be NULL. Borrowed */
-    /* An open graph of a run whose rows are partly the same: its links are kept, if that pays (graph_merge.c). NULL:
-     * there is none. Borrowed */
+    /* An open graph of a run whose rows are partly the same: its links are kept, if that pays
+     * (graph_merge.c). NULL: there is none. Borrowed */
     const struct firn_graph *old;
 };
 /* How a graph was built. */
@@ -80,8 +84,8 @@ struct firn_graph_build_counts {
  * when it is open. */
 uint64_t firn_graph_build_bytes(const struct firn_graph_parameters *parameters, uint64_t rows);
 uint64_t firn_graph_read_bytes_of(const struct firn_graph_parameters *parameters, uint64_t rows);
-/* A graph in memory. FIRN_INVALID for parameters beyond the limits; or the error of read or step. A vector
- * with a number that is not finite, and under COSINE a zero vector, is left out. */
+/* A graph in memory. FIRN_INVALID for parameters beyond the limits; or the error of read or step. A
+ * vector with a number that is not finite, and under COSINE a zero vector, is left out. */
 FIRN_MUST_CHECK int firn_graph_build(const struct firn_graph_source *source,
                                      const struct firn_graph_build_options *options,
                                      struct firn_graph **out, firn_error *err);
@@ -91,16 +95,17 @@ void firn_graph_build_destroy(struct firn_graph *graph);
 
 /* ---- the file (graph_write.c, graph_read.c) ---- */
 
-/* Writes a graph that was built as the file `name` in dir, durably, with the vectors of its source, which are read
- * once more. *out_identity: the beginning of the file's. */
+/* Writes a graph that was built as the file `name` in dir, durably, with the vectors of its source,
+ * which are read once more. *out_identity: the beginning of the file's. */
 FIRN_MUST_CHECK int firn_graph_write(const struct firn_graph *graph,
                                      const struct firn_graph_source *source,
                                      struct firn_os_dir *dir, const char *name, uint64_t *out_bytes,
                                      uint64_t *out_identity, firn_error *err);
 
-/* The kind of a graph as an attachment of a run. Open reads the header and the upper levels. Codes and links are read
- * into the cache when a search first uses them. They stay there while the graph is open, if they fit into the part of
- * the budget that may be held; otherwise they may be evicted. check reads the whole file. */
+/* The kind of a graph as an attachment of a run. Open reads the header and the upper levels. Codes
+ * and links are read into the cache when a search first uses them. They stay there while the graph
+ * is open, if they fit into the part of the budget that may be held; otherwise they may be evicted.
+ * check reads the whole file. */
 extern const struct firn_run_kind firn_graph_read_kind;
 
 /* An attachment of that kind as a graph, while it is open. */
@@ -123,8 +128,9 @@ FIRN_MUST_CHECK int firn_graph_search_scratch_create(struct firn_graph_scratch *
 /* NULL is allowed. */
 void firn_graph_search_scratch_destroy(struct firn_graph_scratch *scratch);
 
-/* The width (ef) of a walk that finds that fraction of the `wanted` nearest rows, on average of queries that are like
- * the rows; 0: no walk that was measured finds so much, or it is 1. (graph_recall.c) */
+/* The width (ef) of a walk that finds that fraction of the `wanted` nearest rows, on average of
+ * queries that are like the rows; 0: no walk that was measured finds so much, or it is 1.
+ * (graph_recall.c) */
 size_t firn_graph_recall_width(const struct firn_graph *graph, size_t wanted, double recall);
 
 struct firn_graph_memo; /* see below */
@@ -132,14 +138,14 @@ struct firn_graph_search_options {
     size_t wanted; /* rows: with a filter no fewer are found, if there are as many */
     size_t most;   /* candidates, at most; 0: as many as are wanted */
     size_t ef;     /* how many of the nearest nodes a walk keeps, at least as many as either */
-    /* With a filter: the fraction of the wanted rows to find, below 1, of which `ef` is the width without a filter. 0: walks
-     * are wider in proportion. */
+    /* With a filter: the fraction of the wanted rows to find, below 1, of which `ef` is the width
+     * without a filter. 0: walks are wider in proportion. */
     double recall;
     /* A bit for each row of the run: those that may be found. NULL: all. */
     const uint64_t *allowed;
     uint64_t allowed_count; /* bits that are set; only with `allowed` */
-    /* What `allowed` is the bits of, if it is a memo's: the search may keep the codes of its rows side by side for the
-     * next one. NULL: it is none. */
+    /* What `allowed` is the bits of, if it is a memo's: the search may keep the codes of its rows
+     * side by side for the next one. NULL: it is none. */
     const struct firn_graph_memo *memo;
 };
 /* A candidate. */
@@ -153,7 +159,8 @@ struct firn_graph_search_counts {
     uint64_t evaluated; /* codes that were compared */
     uint64_t expanded;  /* nodes whose links were followed */
     bool
-        is_exhaustive; /* all rows that may be found were looked at: there are no more than were found */
+        /* all rows that may be found were looked at: there are no more than were found */
+        is_exhaustive;
 };
 /* Finds rows near a query, of 4 bytes a dimension at any address, all numbers finite. Writes
  * *out_count of them to out, the nearest first; out has room for `most`. Deterministic.
@@ -196,10 +203,11 @@ FIRN_MUST_CHECK int firn_graph_exact(const struct firn_graph *graph, const void 
                                      size_t *out_count, struct firn_graph_search_counts *out_counts,
                                      firn_error *err);
 
-/* Of the candidates that a search with the same options found, finds the `wanted` nearest by the exact distances, as
- * firn_graph_exact does: none is left out whose code does not exclude it. They replace the *count candidates, and
- * their distances are written; both have room for as many as there are of either. *out_judged: vectors that were read.
- * Requires: the graph is open. Fails as a search does. */
+/* Of the candidates that a search with the same options found, finds the `wanted` nearest by the
+ * exact distances, as firn_graph_exact does: none is left out whose code does not exclude it. They
+ * replace the *count candidates, and their distances are written; both have room for as many as
+ * there are of either. *out_judged: vectors that were read. Requires: the graph is open. Fails as a
+ * search does. */
 FIRN_MUST_CHECK int firn_graph_exact_rank(const struct firn_graph *graph, const void *query,
                                           const struct firn_graph_search_options *options,
                                           struct firn_graph_scratch *scratch,

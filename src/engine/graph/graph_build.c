@@ -2,21 +2,24 @@
  *
  * graph/graph_build.c: a graph from the vectors of a run.
  *
- * Nodes are added in an order that the seed shuffles, because neighbours in the run may be neighbours in space. They
- * are added in batches. First the nodes of a batch search for their neighbours in the graph without the batch,
- * independently, so on any number of threads. Then links are written, in both directions. A batch has at most a 32nd of
- * the nodes of the graph, so few neighbours are missed within a batch (Manohar et al., "ParlayANN", 2024). So no thread
- * waits for a lock, no list is read while it is written, and the graph is the same with any number of threads.
+ * Nodes are added in an order that the seed shuffles, because neighbours in the run may be
+ * neighbours in space. They are added in batches. First the nodes of a batch search for their
+ * neighbours in the graph without the batch, independently, so on any number of threads. Then links
+ * are written, in both directions. A batch has at most a 32nd of the nodes of the graph, so few
+ * neighbours are missed within a batch (Manohar et al., "ParlayANN", 2024). So no thread waits for
+ * a lock, no list is read while it is written, and the graph is the same with any number of
+ * threads.
  *
- * (I1) While a batch looks for neighbours nothing of the graph changes; while links are written each list is written by
- *      one thread: node n by thread n modulo threads, in the order of the batch.
+ * (I1) While a batch looks for neighbours nothing of the graph changes; while links are written
+ *      each list is written by one thread: node n by thread n modulo threads, in the order of the
+ *      batch.
  * (I2) A list has only nodes that are in the graph, none twice, and not its own node.
  *
- * At the end nodes that descents do not find get links (graph_connect.c), and it is measured how much walks find
- * (graph_measure.c).
+ * At the end nodes that descents do not find get links (graph_connect.c), and it is measured how
+ * much walks find (graph_measure.c).
  *
- * During the build a list of level 0 may have half as many links again as in the end: pruning costs as much as 50
- * distances, so a list is pruned when it is full, and at the end.
+ * During the build a list of level 0 may have half as many links again as in the end: pruning costs
+ * as much as 50 distances, so a list is pruned when it is full, and at the end.
  *
  * A node of the highest level is added first, and searches begin there.
  *
@@ -137,9 +140,9 @@ take_step(struct build *build, uint32_t count, uint32_t *out_first, uint32_t *ou
 
 /* ---- looking for neighbours ---- */
 
-/* Links that a node chooses at level 0: more than m, since 2 m have room, and those of a node without
- * near ones that choose it would stay empty. Of uniform vectors recall goes from .95 to .97 for a
- * tenth of the walk. */
+/* Links that a node chooses at level 0: more than m, since 2 m have room, and those of a node
+ * without near ones that choose it would stay empty. Of uniform vectors recall goes from .95 to .97
+ * for a tenth of the walk. */
 static size_t
 forward_most(size_t m)
 {
@@ -222,7 +225,8 @@ find_task(struct worker *worker)
 
 /* ---- writing links ---- */
 
-/* Chooses `most` of the links of a list and one more (FIRN_GRAPH_NONE: none), and writes them; returns how many. */
+/* Chooses `most` of the links of a list and one more (FIRN_GRAPH_NONE: none), and writes them;
+ * returns how many. */
 static size_t
 prune(struct worker *worker, uint32_t node, uint32_t *list, size_t count, uint32_t more,
       size_t most)
@@ -654,7 +658,8 @@ adopt(struct build *build, firn_error *err)
     return FIRN_OK;
 }
 
-/* The nodes that links of level 0 lead to from the old entry, in that order; the others have nothing in order. */
+/* The nodes that links of level 0 lead to from the old entry, in that order; the others have
+ * nothing in order. */
 static void
 reach(struct build *build, uint8_t *was_seen)
 {

@@ -2,30 +2,32 @@
  *
  * graph/graph_code.c: vectors as codes of 8 bits a number, and distances between codes.
  *
- * Metrics differ in how a vector x is transformed to y, so that neither building nor walking knows of them:
+ * Metrics differ in how a vector x is transformed to y, so that neither building nor walking knows
+ * of them:
  *
  *   L2      y = s x - mean
  *   COSINE  y = x / |x| - mean
  *   DOT     y = s x, without a mean; a query is q / |q|
  *
- * s makes the largest number 1 (under DOT the largest norm), so that nothing overflows. The mean of all vectors becomes
- * 0, so that the 8 bits are not spent on what all vectors have in common. Then each vector has a scale of its own, that
- * of its largest number (Aguerrebere et al., "Similarity search in the blink of an eye with compressed indices", 2023):
- * y is about scale * c, with c from -127 to 127. A record keeps 128 + c, the scale, and the norm: scale^2 times the sum
- * of c^2. So the distance of two codes is
+ * s makes the largest number 1 (under DOT the largest norm), so that nothing overflows. The mean of
+ * all vectors becomes 0, so that the 8 bits are not spent on what all vectors have in common. Then
+ * each vector has a scale of its own, that of its largest number (Aguerrebere et al., "Similarity
+ * search in the blink of an eye with compressed indices", 2023): y is about scale * c, with c from
+ * -127 to 127. A record keeps 128 + c, the scale, and the norm: scale^2 times the sum of c^2. So
+ * the distance of two codes is
  *
  *   norm_a + norm_b - 2 scale_a scale_b (c_a . c_b)
  *
- * which is the square of the Euclidean distance. Under DOT the norms are 1 for all vectors: so it is
- * 2 - 2 (y_a . y_b), which is never negative, and the nearest has the largest product.
+ * which is the square of the Euclidean distance. Under DOT the norms are 1 for all vectors: so it
+ * is 2 - 2 (y_a . y_b), which is never negative, and the nearest has the largest product.
  *
- * The sum of products is one pass of the kernel that multiplies signed by unsigned numbers; the query's bias takes away
- * what the 128 adds.
+ * The sum of products is one pass of the kernel that multiplies signed by unsigned numbers; the
+ * query's bias takes away what the 128 adds.
  *
  * (I1) A distance is 0 or more, for any bytes of a record: its bits as an integer have its order.
  *
- * Floating-point contraction or other orders of additions may make other codes on another machine. This does no harm:
- * a graph is walked with the codes in its file.
+ * Floating-point contraction or other orders of additions may make other codes on another machine.
+ * This does no harm: a graph is walked with the codes in its file.
  */
 #include "graph/graph_internal.h"
 
@@ -107,8 +109,9 @@ firn_graph_code_set_scale(struct firn_graph *graph, const struct firn_graph_surv
 
 /* ---- encoding ---- */
 
-/* Numbers of a transformed query beyond this count as this, so that no sum of their squares leaves single precision. Rows
- * have none: their numbers are at most 1. A query so far away has the same distance from all rows in double precision. */
+/* Numbers of a transformed query beyond this count as this, so that no sum of their squares leaves
+ * single precision. Rows have none: their numbers are at most 1. A query so far away has the same
+ * distance from all rows in double precision. */
 #define FAR 1e15F
 
 /* Numbers side by side: the compiler makes registers of them. */
@@ -302,8 +305,8 @@ void
 firn_graph_code_query_of(const struct firn_graph *graph, const uint8_t *record,
                          struct firn_graph_query *out)
 {
-    /* Eight codes at once, as the build does this for each vector that it holds against others: 128 + c becomes c where the
-     * upper bit changes. */
+    /* Eight codes at once, as the build does this for each vector that it holds against others: 128
+     * + c becomes c where the upper bit changes. */
     const uint64_t upper = UINT64_C(0x8080808080808080);
     const uint64_t even = UINT64_C(0x00ff00ff00ff00ff);
     uint64_t sums = 0; /* of 128 + c, as four numbers of 16 bits */

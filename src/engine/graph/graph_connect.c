@@ -2,18 +2,23 @@
  *
  * graph/graph_connect.c: links to nodes that descents do not find.
  *
- * The neighbours of a node are near each other. So if vectors lie in clusters far apart, nearly all links of a cluster's nodes
- * lead to the cluster itself, above level 0 too, and few lead there from outside. A descent that meets none of these ends in
- * another cluster, and the search finds none of the nearest. So at the end of a build each node above level 0 is searched for
- * on its levels. One that is not found gets a link from the nearest node that was found: in a free place, or in place of one
- * of the last links. The next descent to the same region goes the same way, and follows this link.
+ * The neighbours of a node are near each other. So if vectors lie in clusters far apart, nearly all
+ * links of a cluster's nodes lead to the cluster itself, above level 0 too, and few lead there from
+ * outside. A descent that meets none of these ends in another cluster, and the search finds none of
+ * the nearest. So at the end of a build each node above level 0 is searched for on its levels. One
+ * that is not found gets a link from the nearest node that was found: in a free place, or in place
+ * of one of the last links. The next descent to the same region goes the same way, and follows this
+ * link.
  *
- * With 100 clusters of 150 vectors and m = 8 a cluster was not found in half of the graphs, which is 0.6 % of the queries.
+ * With 100 clusters of 150 vectors and m = 8 a cluster was not found in half of the graphs, which
+ * is 0.6 % of the queries.
  *
- * Under DOT the nearest to a vector is not the vector itself, and short ones are near to none: there all stays as it is.
+ * Under DOT the nearest to a vector is not the vector itself, and short ones are near to none:
+ * there all stays as it is.
  *
- * (I1) Threads only look for nodes; one makes the links, in the order of the nodes' numbers. So the graph is the same with any
- *      number of threads. (Not checked: tests compare the graphs of one thread and of several.)
+ * (I1) Threads only look for nodes; one makes the links, in the order of the nodes' numbers. So the
+ *      graph is the same with any number of threads. (Not checked: tests compare the graphs of one
+ *      thread and of several.)
  */
 #include "graph/graph_internal.h"
 

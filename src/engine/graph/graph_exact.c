@@ -2,40 +2,44 @@
  *
  * graph/graph_exact.c: the nearest rows, none missed, without reading all vectors.
  *
- * All codes are compared with the query, one byte a number instead of four. The difference between a vector and its code
- * has a bound, so each comparison gives an interval that contains the true distance. A row is left out if its interval
- * begins after the ends of k others. Those that remain, some dozens for k = 10, are read and measured exactly, the most
- * promising first, until the next interval begins beyond the k-th distance.
+ * All codes are compared with the query, one byte a number instead of four. The difference between
+ * a vector and its code has a bound, so each comparison gives an interval that contains the true
+ * distance. A row is left out if its interval begins after the ends of k others. Those that remain,
+ * some dozens for k = 10, are read and measured exactly, the most promising first, until the next
+ * interval begins beyond the k-th distance.
  *
  * The bounds, with the notation of graph_code.c, and u = 2^-24:
  *
  *   row      y = scale c + rest. Rounding to c leaves at most scale (1/2 + 2^-14) in each number, because the division before
- *            it is in single precision. So |rest| <= e = scale h, h = root(numbers) (1/2 + 2^-13): what the last digits of y
- *            itself are worth is below the difference between 2^-13 and 2^-14. Codes of numbers below 1e-30 are 0: less
- *            than 1e-25 in all.
+ *            it is in single precision. So |rest| <= e = scale h, h = root(numbers) (1/2 + 2^-13):
+ *            what the last digits of y itself are worth is below the difference between 2^-13 and
+ *            2^-14. Codes of numbers below 1e-30 are 0: less than 1e-25 in all.
  *   query    e_q is computed from its numbers and codes, in double precision. What rounding left out of these numbers and of the
  *            mean is below 8 u (|y_q| + 2 |mean| + 1), and is added.
  *   codes    d, the square of the distance between codes, is computed in single precision from exact integers: wrong by at
  *            most 16 u of the sum of both norms, and 2^-80 where products vanish.
  *
- * What is compared is v, which grows with the exact distance D of the judge (vector/vector_distance.h):
+ * What is compared is v, which grows with the exact distance D of the judge
+ * (vector/vector_distance.h):
  *
- *   L2, COSINE  v = |q - y|, and root(d) - e - e_q <= v <= root(d) + e + e_q. v^2 = s^2 D for L2, 2 D for COSINE.
+ *   L2, COSINE  v = |q - y|, and root(d) - e - e_q <= v <= root(d) + e + e_q. v^2 = s^2 D for L2, 2
+ *   D for COSINE.
  *   DOT         v = 2 - 2 (q . y) = 2 + 2 D s / |q|, which differs from d by at most 2 e + 2 (1 + e) e_q, because |q| = 1
  *               and |y| <= 1.
  *
- * The judge's own error, at most (n / 4 + 8) 2^-52 of what it adds up, is below 2e-10 for all n; v is raised by it.
+ * The judge's own error, at most (n / 4 + 8) 2^-52 of what it adds up, is below 2e-10 for all n; v
+ * is raised by it.
  *
- * The candidates of a walk are ranked likewise (firn_graph_exact_rank): however many of their codes are too near to each
- * other to tell which is nearer, the vectors decide.
+ * The candidates of a walk are ranked likewise (firn_graph_exact_rank): however many of their codes
+ * are too near to each other to tell which is nearer, the vectors decide.
  *
- * So v <= limit implies d <= a + b scale + c scale^2 with coefficients that depend on the limit alone: this comparison is
- * made for each code, and is all that most codes cost.
+ * So v <= limit implies d <= a + b scale + c scale^2 with coefficients that depend on the limit
+ * alone: this comparison is made for each code, and is all that most codes cost.
  *
- * (I1) A row that is left out is further than `wanted` others, which are allowed. (Not checked: tests compare with all
- *      distances.)
- * (I2) Codes that exclude too little cost more than they save: then nothing is found, and the caller compares vectors.
- *      (Not checked: it is about time alone.)
+ * (I1) A row that is left out is further than `wanted` others, which are allowed. (Not checked:
+ *      tests compare with all distances.)
+ * (I2) Codes that exclude too little cost more than they save: then nothing is found, and the
+ *      caller compares vectors. (Not checked: it is about time alone.)
  */
 #include "graph/graph_internal.h"
 
@@ -197,7 +201,8 @@ keep(struct exact *exact, uint32_t node, double d, double scale, double norms)
     double from;
     double to;
     if (!(e >= 0 && d + wrong >= 0)) {
-        /* What is not a number bounds nothing: the vector decides. Only a forged norm is negative. */
+        /* What is not a number bounds nothing: the vector decides. Only a forged norm is
+         * negative. */
         from = 0;
         to = __builtin_inf();
     } else if (exact->is_dot) {
@@ -305,8 +310,8 @@ next_allowed(const struct firn_graph *graph, const uint64_t *allowed, uint32_t n
     return node < graph->count ? node : graph->count;
 }
 
-/* Compares the codes of a block, except up to three that wait for those of the next. (Of its own: its caller calls what is cold, so
- * gcc would optimize this for size as well.) */
+/* Compares the codes of a block, except up to three that wait for those of the next. (Of its own:
+ * its caller calls what is cold, so gcc would optimize this for size as well.) */
 static __attribute__((noinline, hot)) bool
 compare_block(struct exact *exact, uint32_t block, const uint8_t *place, uint32_t end)
 {
@@ -530,7 +535,8 @@ out:
 
 /* ---- ranking ---- */
 
-/* Keeps the node of a candidate with the interval of its code; without bounds, with one that excludes nothing. */
+/* Keeps the node of a candidate with the interval of its code; without bounds, with one that
+ * excludes nothing. */
 static int
 keep_candidate(struct exact *exact, const struct firn_graph_candidate *candidate, bool has_bounds,
                firn_error *err)

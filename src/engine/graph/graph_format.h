@@ -28,18 +28,20 @@
  *     96     8  offset of the first block of vectors
  *     104    4  f32 for each dimension: the mean
  *            4  number of measured widths, at most FIRN_GRAPH_WIDTHS_MAX
- *            16 for each of them, ascending: the width ef, u32; how many codes such walks compare, u32; their recall for the
- *               nearest 10, 100 and 1,000, u16 each, in parts of 65,535, none smaller than that of the width before; u16 0
+ *            16 for each of them, ascending: the width ef, u32; how many codes such walks compare,
+ *               u32; their recall for the nearest 10, 100 and 1,000, u16 each, in parts of 65,535,
+ *               none smaller than that of the width before; u16 0
  *
  *   UPPER    blocks of up to FIRN_GRAPH_PART_SIZE bytes, one stream: the nodes above level 0, ascending, u32 each;
- *            their levels, u8 each, from 1 on; then for each of them and each of its levels from 1 on a list of m
- *            links, u32 each
+ *            their levels, u8 each, from 1 on; then for each of them and each of its levels from 1
+ *            on a list of m links, u32 each
  *   ROWS     likewise, with flag 1 alone: the row of each node, ascending, u32 each
  *   TWINS    likewise, if there are any: the nodes of all twins, u32 each, ascending; then their
  *            rows, u32 each
  *
- * Codes, links and vectors are blocks of no section. Each has as many records as go into FIRN_GRAPH_BLOCK_SIZE bytes, one at
- * least, and the last one the rest; they lie side by side from the offsets above on, uncompressed.
+ * Codes, links and vectors are blocks of no section. Each has as many records as go into
+ * FIRN_GRAPH_BLOCK_SIZE bytes, one at least, and the last one the rest; they lie side by side from
+ * the offsets above on, uncompressed.
  *
  *   code:  one byte for each dimension, 128 + n for n in -127 to 127; zeros; f32 scale; f32 norm
  *   vector: as the run has it: f32 for each dimension
@@ -71,7 +73,8 @@ enum {
 };
 #define FIRN_GRAPH_NONE UINT32_MAX
 
-/* Bytes of the record of a code: a multiple of a cache line, unless more records go into a block without. */
+/* Bytes of the record of a code: a multiple of a cache line, unless more records go into a block
+ * without. */
 static inline size_t
 firn_graph_code_stride(size_t numbers)
 {

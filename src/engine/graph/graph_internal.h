@@ -15,12 +15,14 @@
 #include "graph/graph_format.h"
 #include "os/os_pages.h"
 
-/* Of what is called once a query or once a vector that is built, in files that are optimized for speed (cmake/FirnSize.cmake). */
+/* Of what is called once a query or once a vector that is built, in files that are optimized for
+ * speed (cmake/FirnSize.cmake). */
 #define FIRN_GRAPH_SMALL __attribute__((cold))
 
 /* Records of one size in blocks: codes, links of level 0, or vectors. */
 struct firn_graph_array {
-    /* Where each block is; NULL: not read yet. Stores release, loads acquire: what lies there is whole. */
+    /* Where each block is; NULL: not read yet. Stores release, loads acquire: what lies there is
+     * whole. */
     _Atomic(const uint8_t *) *place;
     uint32_t stride;
     uint32_t per_block;
@@ -30,7 +32,8 @@ struct firn_graph_array {
     struct firn_block_pin *pin; /* of each block that has a place; NULL: the graph was built */
 };
 
-/* How much walks of some widths find (graph_measure.c), ascending; no recall is smaller than that of the width before. */
+/* How much walks of some widths find (graph_measure.c), ascending; no recall is smaller than that
+ * of the width before. */
 struct firn_graph_widths {
     bool is_measured; /* false: a file of version 1 */
     uint32_t count;
@@ -96,8 +99,9 @@ struct firn_graph_query {
     int32_t bias; /* 128 times the sum of the codes */
 };
 
-/* The nearest nodes of a walk, ascending: distance in the upper half, then the node's number, then whether its links
- * were followed. Distances are not negative, so that their bits have their order. */
+/* The nearest nodes of a walk, ascending: distance in the upper half, then the node's number, then
+ * whether its links were followed. Distances are not negative, so that their bits have their
+ * order. */
 struct firn_graph_pool {
     uint64_t *items;
     size_t count;
@@ -196,8 +200,8 @@ struct firn_graph_gathered;
 
 /* ==== codes (graph_code.c) ==== */
 
-/* How many bytes of records of that stride kernels read: a multiple of 64 is fastest, and the bytes after the numbers
- * are multiplied by zeros of the query. */
+/* How many bytes of records of that stride kernels read: a multiple of 64 is fastest, and the bytes
+ * after the numbers are multiplied by zeros of the query. */
 static inline uint32_t
 firn_graph_measured(size_t numbers, size_t stride)
 {
@@ -214,7 +218,8 @@ struct firn_graph_survey {
 
 /* Whether a vector can have a node. */
 bool firn_graph_code_accepts(const struct firn_graph_parameters *parameters, const uint8_t *vector);
-/* Takes a vector that is accepted into account. Requires: survey->sums has a number for each of a code. */
+/* Takes a vector that is accepted into account. Requires: survey->sums has a number for each of a
+ * code. */
 void firn_graph_code_survey(const struct firn_graph_parameters *parameters,
                             struct firn_graph_survey *survey, const uint8_t *vector);
 /* Sets scale and mean of the graph. */
@@ -251,20 +256,23 @@ void firn_graph_walk_begin(struct firn_graph_scratch *scratch, size_t limit);
 FIRN_MUST_CHECK int firn_graph_walk_enter(const struct firn_graph *graph,
                                           struct firn_graph_scratch *scratch, uint32_t node,
                                           firn_error *err);
-/* Follows links of one level until all nodes of the pool were followed, or so many codes were measured. */
+/* Follows links of one level until all nodes of the pool were followed, or so many codes were
+ * measured. */
 FIRN_MUST_CHECK int firn_graph_walk(const struct firn_graph *graph,
                                     struct firn_graph_scratch *scratch, uint32_t level,
                                     uint64_t evaluated_max, firn_error *err);
-/* Goes from the entry down to a level, each time to the nearest nodes: the pool has a few of them. Requires: the
- * graph is not empty, and room was made for walks. */
+/* Goes from the entry down to a level, each time to the nearest nodes: the pool has a few of them.
+ * Requires: the graph is not empty, and room was made for walks. */
 FIRN_MUST_CHECK int firn_graph_walk_descend(const struct firn_graph *graph,
                                             struct firn_graph_scratch *scratch, uint32_t from,
                                             uint32_t level, firn_error *err);
-/* Measures nodes, without following links, and keeps the nearest in the pool. count <= FIRN_GRAPH_BATCH_MAX. */
+/* Measures nodes, without following links, and keeps the nearest in the pool. count <=
+ * FIRN_GRAPH_BATCH_MAX. */
 FIRN_MUST_CHECK int firn_graph_walk_measure(const struct firn_graph *graph,
                                             struct firn_graph_scratch *scratch,
                                             const uint32_t *nodes, size_t count, firn_error *err);
-/* The same for any number of nodes, most of which are too far: some codes are on their way from memory while others are measured. */
+/* The same for any number of nodes, most of which are too far: some codes are on their way from
+ * memory while others are measured. */
 FIRN_MUST_CHECK int firn_graph_walk_measure_all(const struct firn_graph *graph,
                                                 struct firn_graph_scratch *scratch,
                                                 const uint32_t *nodes, size_t count,
@@ -287,8 +295,9 @@ uint32_t firn_graph_walk_level_of(const struct firn_graph *graph, uint32_t node)
 FIRN_MUST_CHECK int firn_graph_walk_links(const struct firn_graph *graph, uint32_t node,
                                           uint32_t level, struct firn_block_pin *pin,
                                           const uint8_t **out, size_t *out_width, firn_error *err);
-/* Chooses of candidates, ascending by their distance to some node, so that they lie in different directions from it:
- * scratch->chosen, which has *out_count already, has `most` in the end, or fewer. */
+/* Chooses of candidates, ascending by their distance to some node, so that they lie in different
+ * directions from it: scratch->chosen, which has *out_count already, has `most` in the end, or
+ * fewer. */
 FIRN_MUST_CHECK int firn_graph_walk_select(const struct firn_graph *graph,
                                            struct firn_graph_scratch *scratch,
                                            const uint64_t *candidates, size_t count, size_t most,
@@ -305,8 +314,8 @@ uint32_t firn_graph_walk_find_upper(const struct firn_graph *graph, uint32_t nod
 
 /* ==== nodes that descents do not find (graph_connect.c) ==== */
 
-/* Whether descents find a node on all its levels above 0. Any thread while the graph does not change, with a scratch that is
- * prepared. FIRN_NO_MEMORY. */
+/* Whether descents find a node on all its levels above 0. Any thread while the graph does not
+ * change, with a scratch that is prepared. FIRN_NO_MEMORY. */
 FIRN_MUST_CHECK int firn_graph_connect_look(const struct firn_graph *graph,
                                             struct firn_graph_scratch *scratch, uint32_t node,
                                             bool *out_is_found, firn_error *err);
@@ -327,8 +336,8 @@ struct firn_graph_merge {
     bool is_damaged; /* the old graph was, so nothing is kept */
 };
 
-/* Asks for the row of each old node by the fingerprint of its vector; find returns FIRN_GRAPH_NONE where there is none.
- * FIRN_NO_MEMORY. */
+/* Asks for the row of each old node by the fingerprint of its vector; find returns FIRN_GRAPH_NONE
+ * where there is none. FIRN_NO_MEMORY. */
 FIRN_MUST_CHECK int firn_graph_merge_match(struct firn_graph_merge *merge, uint64_t seed,
                                            uint32_t (*find)(const void *ctx,
                                                             const uint8_t *fingerprint),
@@ -336,9 +345,9 @@ FIRN_MUST_CHECK int firn_graph_merge_match(struct firn_graph_merge *merge, uint6
 /* Makes nodes of these rows. Requires: graph->rows_of is there. FIRN_NO_MEMORY. */
 FIRN_MUST_CHECK int firn_graph_merge_keep(struct firn_graph_merge *merge,
                                           const struct firn_graph *graph);
-/* The links that a node that is kept has at a level, as many as it had at most, into list, in which there is room for as many as a
- * list of the old graph has. Reads what does not change; any thread with a scratch that is prepared. Fails where the old
- * graph is damaged. */
+/* The links that a node that is kept has at a level, as many as it had at most, into list, in which
+ * there is room for as many as a list of the old graph has. Reads what does not change; any thread
+ * with a scratch that is prepared. Fails where the old graph is damaged. */
 FIRN_MUST_CHECK int firn_graph_merge_links(const struct firn_graph_merge *merge,
                                            const struct firn_graph *graph,
                                            struct firn_graph_scratch *scratch, uint32_t node,
@@ -356,7 +365,8 @@ void firn_graph_memo_destroy(struct firn_graph_memos *memos);
 /* The most memory that those of a run of so many rows take, whose codes have that stride. */
 uint64_t firn_graph_memo_bytes(uint64_t rows, size_t stride);
 
-/* The codes of the nodes of a memo, side by side: so they come from memory several times as fast. */
+/* The codes of the nodes of a memo, side by side: so they come from memory several times as
+ * fast. */
 struct firn_graph_gathered {
     size_t count;
     size_t room;
@@ -392,17 +402,18 @@ uint32_t firn_graph_measure_count(const struct firn_graph_measure *measure);
 /* Keeps the vector if the node is a query. Requires: all nodes come, in order. NULL is fine. */
 void firn_graph_measure_note(struct firn_graph_measure *measure, uint32_t node,
                              const uint8_t *vector);
-/* Compares query i with the vectors of nodes from `first` on. Requires: all nodes come once, in order. Another thread may do
- * so for another query. */
+/* Compares query i with the vectors of nodes from `first` on. Requires: all nodes come once, in
+ * order. Another thread may do so for another query. */
 void firn_graph_measure_compare(struct firn_graph_measure *measure, uint32_t i, uint32_t first,
                                 const uint8_t *const *vectors, size_t count);
 /* Ends the comparing for query i. */
 void firn_graph_measure_settle(struct firn_graph_measure *measure, uint32_t i);
-/* Walks for query i with the present width, and counts what it finds. Another thread may do so for another query. Requires:
- * the scratch is prepared. FIRN_NO_MEMORY. */
+/* Walks for query i with the present width, and counts what it finds. Another thread may do so for
+ * another query. Requires: the scratch is prepared. FIRN_NO_MEMORY. */
 FIRN_MUST_CHECK int firn_graph_measure_walk(struct firn_graph_measure *measure, uint32_t i,
                                             struct firn_graph_scratch *scratch, firn_error *err);
-/* Adds what all queries found to the graph's widths, and goes on to the next width; false: there is none. */
+/* Adds what all queries found to the graph's widths, and goes on to the next width; false: there is
+ * none. */
 bool firn_graph_measure_next(struct firn_graph_measure *measure, struct firn_graph *graph);
 
 /* ==== nodes (graph_nodes.c) ==== */
@@ -417,8 +428,8 @@ firn_graph_mix(uint64_t seed, uint64_t i)
     return z ^ (z >> 31);
 }
 
-/* Gives the graph nodes with codes and levels, and room for links, none of which are there. The stride of codes and
- * the width of lists are set. */
+/* Gives the graph nodes with codes and levels, and room for links, none of which are there. The
+ * stride of codes and the width of lists are set. */
 FIRN_MUST_CHECK int firn_graph_nodes_make(const struct firn_graph_source *source,
                                           const struct firn_graph_build_options *options,
                                           struct firn_graph *graph, struct firn_graph_merge *merge,
@@ -432,8 +443,8 @@ FIRN_MUST_CHECK int firn_graph_read_pinned(const struct firn_graph *graph,
                                            enum firn_block_cache_use use,
                                            struct firn_block_pin *out, firn_error *err);
 
-/* Reads a block. *out is where it lies as long as the graph is open; or, if blocks are not kept, until *pin is given
- * back. */
+/* Reads a block. *out is where it lies as long as the graph is open; or, if blocks are not kept,
+ * until *pin is given back. */
 FIRN_MUST_CHECK int firn_graph_read_block(const struct firn_graph *graph,
                                           const struct firn_graph_array *array, uint32_t block,
                                           struct firn_block_pin *pin, const uint8_t **out,

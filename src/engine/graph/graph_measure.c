@@ -1,28 +1,32 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * graph/graph_measure.c: how much of what is nearest walks through a graph find, measured when it is built.
+ * graph/graph_measure.c: how much of what is nearest walks through a graph find, measured when it
+ * is built.
  *
- * How wide a walk must be for a given recall depends on the vectors: between data sets it differs by a factor of fifty. So at the end of
- * a build some of the graph's own vectors become queries. One pass over all vectors finds what is nearest to each. Then walks of
- * 16, 32, 64 and so on are compared with that, until they find all of it, or until they compare so many codes that comparing
- * all of them, one after the other, is as fast. The file keeps the recall of each width, and a search takes the width that it
- * needs (graph_recall.c).
+ * How wide a walk must be for a given recall depends on the vectors: between data sets it differs
+ * by a factor of fifty. So at the end of a build some of the graph's own vectors become queries.
+ * One pass over all vectors finds what is nearest to each. Then walks of 16, 32, 64 and so on are
+ * compared with that, until they find all of it, or until they compare so many codes that comparing
+ * all of them, one after the other, is as fast. The file keeps the recall of each width, and a
+ * search takes the width that it needs (graph_recall.c).
  *
- * (I1) A query's own node takes no part: walks act as if it was not there, and it is not among its own nearest. With it, each
- *      query would find itself and its neighbours by its own links. Without it there are gaps where it was, so that recall is
- *      rather too low than too high.
- * (I2) What counts is found among all nodes that a walk keeps: the search compares the vectors of all of them that may be among
- *      the nearest (graph_exact.c). So the nearest are those by the vectors, not by codes. (Not checked: tests compare the
- *      recall of searches with what was wanted.)
- * (I3) A recall is the mean of the queries less its standard error, and at most 1 - 1 / (4 QUERIES): so few queries say
- *      nothing about rarer failures.
- * (I4) The numbers do not depend on the number of threads: each query has its own. (Not checked: tests compare the graphs of
- *      one thread and of several.)
+ * (I1) A query's own node takes no part: walks act as if it was not there, and it is not among its
+ *      own nearest. With it, each query would find itself and its neighbours by its own links.
+ *      Without it there are gaps where it was, so that recall is rather too low than too high.
+ * (I2) What counts is found among all nodes that a walk keeps: the search compares the vectors of
+ *      all of them that may be among the nearest (graph_exact.c). So the nearest are those by the
+ *      vectors, not by codes. (Not checked: tests compare the recall of searches with what was
+ *      wanted.)
+ * (I3) A recall is the mean of the queries less its standard error, and at most 1 - 1 / (4
+ *      QUERIES): so few queries say nothing about rarer failures.
+ * (I4) The numbers do not depend on the number of threads: each query has its own. (Not checked:
+ *      tests compare the graphs of one thread and of several.)
  *
- * The queries are like the rows. The recall of searches for vectors that are unlike all rows is unknown.
+ * The queries are like the rows. The recall of searches for vectors that are unlike all rows is
+ * unknown.
  *
- * Time: QUERIES distances for each row, and on average less than that many codes: one to three percent of a build.
- * Memory: 2 NEAR_MAX numbers of 8 bytes for each query, one megabyte.
+ * Time: QUERIES distances for each row, and on average less than that many codes: one to three
+ * percent of a build. Memory: 2 NEAR_MAX numbers of 8 bytes for each query, one megabyte.
  */
 #include "graph/graph_internal.h"
 

@@ -2,26 +2,29 @@
  *
  * graph/graph_memo.c: which rows of a run fulfil conditions that were evaluated before.
  *
- * A run does not change, so a condition that is evaluated again gives the same rows. An open graph keeps the bits of
- * the last few conditions: searches that ask for the same condition again, as those of one user or one language do,
- * need not read its columns. The caller's key says all that the bits depend on.
+ * A run does not change, so a condition that is evaluated again gives the same rows. An open graph
+ * keeps the bits of the last few conditions: searches that ask for the same condition again, as
+ * those of one user or one language do, need not read its columns. The caller's key says all that
+ * the bits depend on.
  *
  * A memo is replaced by the clock algorithm: one that was found since the hand last passed stays.
  *
- * Codes of few rows lie far from each other in the graph, and comparing all of them waits for memory most of the time. So
- * the second search that compares those of a memo copies them side by side (firn_graph_memo_gather), for those after it.
- * All memos of a graph together have copies of at most a sixteenth of its codes.
+ * Codes of few rows lie far from each other in the graph, and comparing all of them waits for
+ * memory most of the time. So the second search that compares those of a memo copies them side by
+ * side (firn_graph_memo_gather), for those after it. All memos of a graph together have copies of
+ * at most a sixteenth of its codes.
  *
- * (I1) A memo never changes after its slot leads to it, except for is_found, and for the copies, which it gets once.
- *      (Not checked: it is published as const.)
- * (I2) gathered_nodes is at least the room of all copies that are not freed. (Not checked: threads change both.)
+ * (I1) A memo never changes after its slot leads to it, except for is_found, and for the copies,
+ *      which it gets once. (Not checked: it is published as const.)
+ * (I2) gathered_nodes is at least the room of all copies that are not freed. (Not checked: threads
+ *      change both.)
  *
- * Threads: slots are read without locks. A memo that was replaced is released, and its copies with it, when all threads
- * that may look at it have left (base/epoch.h). Several searches may copy the codes of one memo at once: the copies of the
- * first that ends are kept.
+ * Threads: slots are read without locks. A memo that was replaced is released, and its copies with
+ * it, when all threads that may look at it have left (base/epoch.h). Several searches may copy the
+ * codes of one memo at once: the copies of the first that ends are kept.
  *
- * Memory: at most as many bytes as the run has rows, and the copies. firn_graph_read_bytes counts both. A graph whose
- * blocks are not kept keeps no memos either.
+ * Memory: at most as many bytes as the run has rows, and the copies. firn_graph_read_bytes counts
+ * both. A graph whose blocks are not kept keeps no memos either.
  */
 #include "graph/graph_internal.h"
 

@@ -1,26 +1,32 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * graph/graph_merge.c: what a new graph takes over from an older one, whose run was compacted into the new one's.
+ * graph/graph_merge.c: what a new graph takes over from an older one, whose run was compacted into
+ * the new one's.
  *
- * Most vectors of the largest run that a compaction reads are in its output, too. Their nodes keep their levels and their
- * links, and only the others are searched for neighbours. Codes are made anew: mean and scale are those of all vectors.
+ * Most vectors of the largest run that a compaction reads are in its output, too. Their nodes keep
+ * their levels and their links, and only the others are searched for neighbours. Codes are made
+ * anew: mean and scale are those of all vectors.
  *
- *   1. The vectors of the old graph's file are read. Fingerprints say which rows have the same vectors (match).
- *   2. If more than a fifth of the old nodes are gone, the rest has too many gaps, and nothing is kept (firn_graph_merge_keep).
- *   3. Each node that is kept gets the links of its old node (links). In place of each neighbour that is gone it gets one
- *      of the neighbours of that neighbour, chosen as in a plain build among those that are nearest (after Singh et al.,
- *      "FreshDiskANN", 2021, where all are chosen together). So a link that leads far away, to another cluster, is
- *      replaced by another one.
- *   4. Nodes that no path leads to any more are inserted like those of new rows (graph_build.c, make_order).
+ *   1. The vectors of the old graph's file are read. Fingerprints say which rows have the same
+ *      vectors (match).
+ *   2. If more than a fifth of the old nodes are gone, the rest has too many gaps, and nothing is
+ *      kept (firn_graph_merge_keep).
+ *   3. Each node that is kept gets the links of its old node (links). In place of each neighbour
+ *      that is gone it gets one of the neighbours of that neighbour, chosen as in a plain build
+ *      among those that are nearest (after Singh et al., "FreshDiskANN", 2021, where all are chosen
+ *      together). So a link that leads far away, to another cluster, is replaced by another one.
+ *   4. Nodes that no path leads to any more are inserted like those of new rows (graph_build.c,
+ *      make_order).
  *
- * (I1) No two old nodes become one node, and a list that is taken over has each node once, not its own node, and only
- *      nodes of its level: whatever the old file says.
+ * (I1) No two old nodes become one node, and a list that is taken over has each node once, not its
+ *      own node, and only nodes of its level: whatever the old file says.
  *
  * The same rows and the same old graph make the same graph.
  *
  * Memory: a number of 4 bytes for each node and each old one.
  *
- * Failure: an old file that cannot be read, or makes no sense, is no failure. The caller builds without it.
+ * Failure: an old file that cannot be read, or makes no sense, is no failure. The caller builds
+ * without it.
  */
 #include "graph/graph_internal.h"
 
@@ -125,7 +131,8 @@ firn_graph_merge_keep(struct firn_graph_merge *merge, const struct firn_graph *g
 
 /* ---- their links ---- */
 
-/* The node that an old one's link leads to, if it stays and was not met before; else FIRN_GRAPH_NONE. */
+/* The node that an old one's link leads to, if it stays and was not met before; else
+ * FIRN_GRAPH_NONE. */
 static uint32_t
 take_link(const struct firn_graph_merge *merge, const struct firn_graph *graph,
           struct firn_graph_scratch *scratch, uint32_t link, uint32_t level)

@@ -2,14 +2,15 @@
  *
  * graph/graph_nodes.c: the nodes of a graph that is built: their rows, codes and levels.
  *
- * The vectors are read twice: to find their mean and scale, and to write their codes. After that only codes are used.
+ * The vectors are read twice: to find their mean and scale, and to write their codes. After that
+ * only codes are used.
  *
- * The seed and the node's number determine its level: level l or higher with probability m^-l. Nodes that are kept of an
- * older graph keep theirs (graph_merge.c).
+ * The seed and the node's number determine its level: level l or higher with probability m^-l.
+ * Nodes that are kept of an older graph keep theirs (graph_merge.c).
  *
- * (I1) No two nodes have the same vector. The rows of equal vectors are twins of the first of them: as nodes they would
- *      fill lists of links, and hide the nodes farther away. Vectors count as equal if their fingerprints of 128 bits
- *      are.
+ * (I1) No two nodes have the same vector. The rows of equal vectors are twins of the first of them:
+ *      as nodes they would fill lists of links, and hide the nodes farther away. Vectors count as
+ *      equal if their fingerprints of 128 bits are.
  *
  * Memory: while rows are surveyed, a fingerprint and two numbers for each.
  *

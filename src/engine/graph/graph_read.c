@@ -2,22 +2,26 @@
  *
  * graph/graph_read.c: a graph's file: opening, reading blocks, verifying all.
  *
- * Opening reads the header, the levels above 0, and the rows of nodes if some rows have none. Codes and links are read
- * block by block, when a walk first uses a block. If the cache can hold all of them while the graph is open, each block
- * is pinned once and stays; a table has its address. Otherwise a walk pins the blocks that it uses, and unpins them:
- * this is slower, but takes no memory.
+ * Opening reads the header, the levels above 0, and the rows of nodes if some rows have none. Codes
+ * and links are read block by block, when a walk first uses a block. If the cache can hold all of
+ * them while the graph is open, each block is pinned once and stays; a table has its address.
+ * Otherwise a walk pins the blocks that it uses, and unpins them: this is slower, but takes no
+ * memory.
  *
- * Vectors are read for the few candidates of a search, through the cache. A guide for each of their blocks remembers where it
- * was, and the blocks of several candidates are fetched from memory together.
+ * Vectors are read for the few candidates of a search, through the cache. A guide for each of their
+ * blocks remembers where it was, and the blocks of several candidates are fetched from memory
+ * together.
  *
- * No byte of the file is trusted. The numbers of the header must fit each other and the size of the file before they
- * determine allocations; the cache verifies blocks; a link is compared with the number of nodes when it is followed
- * (graph_walk.c, I2); any code gives a valid distance (graph_code.c, I1).
+ * No byte of the file is trusted. The numbers of the header must fit each other and the size of the
+ * file before they determine allocations; the cache verifies blocks; a link is compared with the
+ * number of nodes when it is followed (graph_walk.c, I2); any code gives a valid distance
+ * (graph_code.c, I1).
  *
- * (I1) A block with an address in the table has a pin or, in a graph that was built, memory of the graph. It stays as
- *      long as the graph is open.
+ * (I1) A block with an address in the table has a pin or, in a graph that was built, memory of the
+ *      graph. It stays as long as the graph is open.
  *
- * Threads: several may read one block at once; one of them enters its address, and the others release their pins.
+ * Threads: several may read one block at once; one of them enters its address, and the others
+ * release their pins.
  */
 #include "graph/graph_internal.h"
 
@@ -559,7 +563,8 @@ array_bytes(const struct firn_graph_array *array)
     return array->blocks * (block + sizeof *array->place + sizeof *array->pin);
 }
 
-/* As firn_graph_read_bytes, for graphs without twins. A node is in one list above level 0 with the chance 1 / m or less. */
+/* As firn_graph_read_bytes, for graphs without twins. A node is in one list above level 0 with the
+ * chance 1 / m or less. */
 uint64_t
 firn_graph_read_bytes_of(const struct firn_graph_parameters *parameters, uint64_t rows)
 {

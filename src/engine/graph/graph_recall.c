@@ -2,12 +2,14 @@
  *
  * graph/graph_recall.c: how wide a walk must be for a recall.
  *
- * A graph knows the recall of walks of some widths, for the nearest 10, 100 and 1,000 (graph_measure.c). Between two widths the
- * recall is at least what lies on the straight line between them, because each further node of a walk finds less than the one
- * before. Between two numbers of rows the width is on the line between theirs; for fewer than 10 rows it is that for 10, and beyond
- * 1,000 it grows with their number.
+ * A graph knows the recall of walks of some widths, for the nearest 10, 100 and 1,000
+ * (graph_measure.c). Between two widths the recall is at least what lies on the straight line
+ * between them, because each further node of a walk finds less than the one before. Between two
+ * numbers of rows the width is on the line between theirs; for fewer than 10 rows it is that for
+ * 10, and beyond 1,000 it grows with their number.
  *
- * Graphs of files of version 1 know nothing. For these there is a table, of the worst of some data sets.
+ * Graphs of files of version 1 know nothing. For these there is a table, of the worst of some data
+ * sets.
  */
 #include "graph/graph_internal.h"
 

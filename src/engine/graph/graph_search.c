@@ -2,19 +2,21 @@
  *
  * graph/graph_search.c: finding candidates, with and without a filter.
  *
- * Without a filter, a search goes from the entry down to level 0, and walks there. The nearest nodes of the pool are
- * the candidates.
+ * Without a filter, a search goes from the entry down to level 0, and walks there. The nearest
+ * nodes of the pool are the candidates.
  *
- * With a filter, it walks through all nodes, and keeps so many that enough of them are allowed. The recall of a walk for the K
- * nearest nodes is known (graph_recall.c), and does not depend on which of them are allowed. So if the wanted number of allowed
- * nodes is among the K nearest, that fraction of them is found. K is first guessed from the share of the rows that are allowed. If
- * K was too small, because the allowed nodes lie elsewhere, a wider walk follows.
+ * With a filter, it walks through all nodes, and keeps so many that enough of them are allowed. The
+ * recall of a walk for the K nearest nodes is known (graph_recall.c), and does not depend on which
+ * of them are allowed. So if the wanted number of allowed nodes is among the K nearest, that
+ * fraction of them is found. K is first guessed from the share of the rows that are allowed. If K
+ * was too small, because the allowed nodes lie elsewhere, a wider walk follows.
  *
- * Comparing all allowed codes, one after the other, costs less than a walk that compares more than a sixth as many. (CODES_PART
- * was measured: a walk waits for memory.) If a walk is expected to, or the walks together did, all allowed codes are compared.
+ * Comparing all allowed codes, one after the other, costs less than a walk that compares more than
+ * a sixth as many. (CODES_PART was measured: a walk waits for memory.) If a walk is expected to, or
+ * the walks together did, all allowed codes are compared.
  *
- * (I1) If a search with a filter gives fewer candidates than wanted, all allowed rows were compared. Without a filter
- *      the graph may not lead to more: the caller asks for a wider walk.
+ * (I1) If a search with a filter gives fewer candidates than wanted, all allowed rows were
+ *      compared. Without a filter the graph may not lead to more: the caller asks for a wider walk.
  */
 #include "graph/graph_internal.h"
 
@@ -135,8 +137,9 @@ add(struct batch *batch, uint32_t node, firn_error *err)
     return batch->count >= BATCH ? flush(batch, err) : FIRN_OK;
 }
 
-/* Adds the nodes base + i for each bit i. The first two are written whether there or not: in most words of a filter that is worth
- * this there are no more, and which of none, one and two it is no processor can foresee. */
+/* Adds the nodes base + i for each bit i. The first two are written whether there or not: in most
+ * words of a filter that is worth this there are no more, and which of none, one and two it is no
+ * processor can foresee. */
 static inline int
 add_bits(struct batch *batch, uint32_t base, uint64_t bits, firn_error *err)
 {
@@ -249,7 +252,8 @@ walk(const struct firn_graph *graph, size_t limit, uint64_t evaluated_max,
     return firn_graph_walk(graph, scratch, 0, evaluated_max, err);
 }
 
-/* Takes the rows of the first `nodes` of the pool's nodes that are allowed, up to `most`; out may be NULL. */
+/* Takes the rows of the first `nodes` of the pool's nodes that are allowed, up to `most`; out may
+ * be NULL. */
 static size_t
 collect(const struct firn_graph *graph, const struct firn_graph_search_options *options,
         const struct firn_graph_pool *pool, size_t nodes, size_t most,
@@ -317,7 +321,8 @@ walk_filtered(const struct firn_graph *graph, const struct firn_graph_search_opt
 {
     const size_t wanted =
         options->allowed_count < options->wanted ? (size_t)options->allowed_count : options->wanted;
-    /* By chance, fewer than the expected number may be among the nearest. A caller who gives a width accepts that. */
+    /* By chance, fewer than the expected number may be among the nearest. A caller who gives a
+     * width accepts that. */
     const size_t spare = options->recall > 0 ? wanted / 4 + 1 : 0;
     const size_t expected =
         wanted + spare < FIRN_GRAPH_EF_MAX ? wanted + spare : (size_t)FIRN_GRAPH_EF_MAX;

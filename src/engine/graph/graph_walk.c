@@ -2,29 +2,32 @@
  *
  * graph/graph_walk.c: walking from node to node towards a query, for building and for searching.
  *
- * The pool is one array of the nearest nodes found so far, in order; a node's distance, its number and whether its
- * links were followed are one number of 64 bits. The nearest node that was not followed yet is followed next: the codes
- * of its new neighbours are compared with the query, and the neighbours are inserted into the pool, which has a limit.
- * The walk ends when all nodes of the pool were followed (algorithm 2 of the paper, with candidates and results in one
- * array).
+ * The pool is one array of the nearest nodes found so far, in order; a node's distance, its number
+ * and whether its links were followed are one number of 64 bits. The nearest node that was not
+ * followed yet is followed next: the codes of its new neighbours are compared with the query, and
+ * the neighbours are inserted into the pool, which has a limit. The walk ends when all nodes of the
+ * pool were followed (algorithm 2 of the paper, with candidates and results in one array).
  *
- * A walk waits for memory, because the codes that it compares are far from each other. So the neighbours of a node are
- * gathered first, and their codes prefetched together, before the first is compared; the links of the next node are
- * prefetched meanwhile.
+ * A walk waits for memory, because the codes that it compares are far from each other. So the
+ * neighbours of a node are gathered first, and their codes prefetched together, before the first is
+ * compared; the links of the next node are prefetched meanwhile.
  *
- * (I1) Bits of `visited` are set only in words that `touched` names: clearing them costs what the last walk visited.
+ * (I1) Bits of `visited` are set only in words that `touched` names: clearing them costs what the
+ *      last walk visited.
  * (I2) Numbers of nodes are checked before they are used: links come from a file.
- * (I3) The graph and the query alone determine the order in which nodes are gathered and compared. Ties are broken
- *      by number. So a walk always finds the same nodes. (Not checked: tests compare the answers of graphs
- *      that were built alike.)
+ * (I3) The graph and the query alone determine the order in which nodes are gathered and compared.
+ *      Ties are broken by number. So a walk always finds the same nodes. (Not checked: tests
+ *      compare the answers of graphs that were built alike.)
  *
- * Descent. The paper keeps one node above the level that a walk is for. With clusters, that one often is the nearest of a
- * wrong cluster, from which no link leads on: then the walk finds none of the nearest. After merges of graphs this
- * happened to 0.6 % of the queries among 20 clusters. With four nodes it is 0.02 %, for 3 % more codes that are compared.
+ * Descent. The paper keeps one node above the level that a walk is for. With clusters, that one
+ * often is the nearest of a wrong cluster, from which no link leads on: then the walk finds none of
+ * the nearest. After merges of graphs this happened to 0.6 % of the queries among 20 clusters. With
+ * four nodes it is 0.02 %, for 3 % more codes that are compared.
  *
- * Choosing neighbours: from the nearest on, a candidate is taken if it is nearer to the node than to each that was
- * taken before (algorithm 4). Remaining places go to the nearest of the others, as the paper allows: with the data that
- * was tried, this finds a little more for the same number of compared codes.
+ * Choosing neighbours: from the nearest on, a candidate is taken if it is nearer to the node than
+ * to each that was taken before (algorithm 4). Remaining places go to the nearest of the others, as
+ * the paper allows: with the data that was tried, this finds a little more for the same number of
+ * compared codes.
  *
  * Memory: a bit for each node, and the pool. There is no recursion.
  */
@@ -126,8 +129,8 @@ firn_graph_walk_begin(struct firn_graph_scratch *scratch, size_t limit)
     }
 }
 
-/* Marks a node; false if it was marked. Without a branch, because none could be foreseen: about half of the nodes
- * that a walk meets were visited before. */
+/* Marks a node; false if it was marked. Without a branch, because none could be foreseen: about
+ * half of the nodes that a walk meets were visited before. */
 static inline bool
 mark(uint64_t *visited, uint32_t *touched, size_t *touched_count, uint32_t node)
 {
@@ -253,7 +256,8 @@ out:
     return rc;
 }
 
-/* Where the records of four nodes lie; they are on their way from memory. The first is NULL if one of them was not read. */
+/* Where the records of four nodes lie; they are on their way from memory. The first is NULL if one
+ * of them was not read. */
 static inline void
 locate_four(const struct firn_graph *graph, const uint32_t *nodes, size_t count,
             const uint8_t *out[4])
@@ -268,7 +272,8 @@ locate_four(const struct firn_graph *graph, const uint32_t *nodes, size_t count,
     }
 }
 
-/* Offers the first n of four. None is before the last one, in most fours: one branch, which is foreseen. */
+/* Offers the first n of four. None is before the last one, in most fours: one branch, which is
+ * foreseen. */
 static inline void
 offer_four(struct firn_graph_pool *pool, const float distances[4], const uint32_t *nodes, size_t n)
 {

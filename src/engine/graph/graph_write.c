@@ -2,8 +2,9 @@
  *
  * graph/graph_write.c: the file of a graph that was built.
  *
- * Codes, links and vectors come first, block after block, so the place of the first block determines the places of all;
- * the header, which contains these places, comes after them. One thread writes, so that the blocks are contiguous.
+ * Codes, links and vectors come first, block after block, so the place of the first block
+ * determines the places of all; the header, which contains these places, comes after them. One
+ * thread writes, so that the blocks are contiguous.
  *
  * (I1) Of two arrays of blocks each block begins where the one before ends (checked).
  */

@@ -3,20 +3,20 @@
  * history/history.c: lines of history and the checkpoints on them, in memory.
  *
  * "Now" sees a set of intervals of sequences, almost always the single one [1, …). When commit r
- * restores checkpoint c, now becomes what c sees plus everything from r on. The commits between c and
- * r are seen only by the safety checkpoint that the restore creates, and by other checkpoints of that
- * time. Such a set, without an end, is a line. A checkpoint is a place on a line: a pointer and a
- * number, for a store of any size.
+ * restores checkpoint c, now becomes what c sees plus everything from r on. The commits between c
+ * and r are seen only by the safety checkpoint that the restore creates, and by other checkpoints
+ * of that time. Such a set, without an end, is a line. A checkpoint is a place on a line: a pointer
+ * and a number, for a store of any size.
  *
- * Lines form a tree. The line that a restore begins has the line of c as its parent, c's sequence as
- * its fork, and its own sequences from r on. It shares what it sees below the fork with all lines that
- * came that way, so after ten thousand restores a line takes the same few bytes as after one. A line
- * has at most one interval for itself and one for each ancestor. The intervals are built only for
- * reads: of now, and of a line while views are open on it.
+ * Lines form a tree. The line that a restore begins has the line of c as its parent, c's sequence
+ * as its fork, and its own sequences from r on. It shares what it sees below the fork with all
+ * lines that came that way, so after ten thousand restores a line takes the same few bytes as after
+ * one. A line has at most one interval for itself and one for each ancestor. The intervals are
+ * built only for reads: of now, and of a line while views are open on it.
  *
  * (I1) Each sequence belongs to at most one line: the one that was now when it was committed. A
- *      line's own sequences begin at `first`, which is its begin unless it was joined to its parent,
- *      and end before the next line's first.
+ *      line's own sequences begin at `first`, which is its begin unless it was joined to its
+ *      parent, and end before the next line's first.
  * (I2) A checkpoint's sequence is at least its line's begin; forks are sequences of checkpoints.
  * (I3) Checkpoints are in the order of their creation, so their sequences do not descend.
  * (I4) A line is freed when it is not now, and no checkpoint, view or other line needs it. If only
@@ -25,14 +25,14 @@
  * (I5) Reads of now without the mutex do not count as views. They use only the intervals of now,
  *      which are retired through the epoch; while now is the first line they use nothing.
  *
- * A change is made in two steps: prepare finds out whether it can be done and allocates memory; apply
- * cannot fail. Between them the change is written to the log.
+ * A change is made in two steps: prepare finds out whether it can be done and allocates memory;
+ * apply cannot fail. Between them the change is written to the log.
  *
  * Limits: a line has at most 65,536 intervals, as after that many restores, each of a state that
  * came after the previous one; 2^20 checkpoints. Memory: 96 bytes a line and about 180 bytes a
- * checkpoint; for now, and for each line with open views, up to 24 bytes an interval. This is not part
- * of the memory budget; firn_store_stats reports it. Finding a checkpoint by id, number or name
- * usually takes constant time.
+ * checkpoint; for now, and for each line with open views, up to 24 bytes an interval. This is not
+ * part of the memory budget; firn_store_stats reports it. Finding a checkpoint by id, number or
+ * name usually takes constant time.
  */
 #include "history/history.h"
 
@@ -47,13 +47,13 @@
 
 /* ==== finding checkpoints of a history ====
  *
- * Three chained hash tables contain the same checkpoints: by id, by number (except safety checkpoints),
- * and by name (if they have one). The links are in the checkpoints, so once there is room, adding one
- * needs no memory and cannot fail after its commit is in the log.
+ * Three chained hash tables contain the same checkpoints: by id, by number (except safety
+ * checkpoints), and by name (if they have one). The links are in the checkpoints, so once there is
+ * room, adding one needs no memory and cannot fail after its commit is in the log.
  *
- * There is room for as many checkpoints as there are buckets; it doubles. Ids are random, and numbers
- * are counted. Names, and the contents of a damaged or hostile MANIFEST, may collide in one chain,
- * which is then searched like a list.
+ * There is room for as many checkpoints as there are buckets; it doubles. Ids are random, and
+ * numbers are counted. Names, and the contents of a damaged or hostile MANIFEST, may collide in one
+ * chain, which is then searched like a list.
  */
 
 enum { BY_ID, BY_NUMBER, BY_NAME, BUCKETS_MIN = 16 };
@@ -347,7 +347,8 @@ is_unused(const struct firn_db_line *line)
     return line->checkpoints == 0 && line->views == 0;
 }
 
-/* (I4) Joins a line to its parent if only this line needs the parent, and continues right where it ends. */
+/* (I4) Joins a line to its parent if only this line needs the parent, and continues right where it
+ *      ends. */
 static void
 join_parents(struct firn_db_line *line)
 {

@@ -3,12 +3,12 @@
  * history/history.h: the checkpoints of a store's data, and what "now" is: lines of history.
  *
  * A store begins with one line, [1, …). A restore begins another: what the checkpoint sees, plus
- * everything that is committed from there on. A read happens at a place on a line: it sees what that
- * line sees, up to a sequence.
+ * everything that is committed from there on. A read happens at a place on a line: it sees what
+ * that line sees, up to a sequence.
  *
- * A thread that changes a history leads the commits (or no other thread knows the history) and holds
- * the state mutex; a thread that reads its checkpoints does either. Lines also begin and end with
- * views, so everything about them needs the mutex.
+ * A thread that changes a history leads the commits (or no other thread knows the history) and
+ * holds the state mutex; a thread that reads its checkpoints does either. Lines also begin and end
+ * with views, so everything about them needs the mutex.
  */
 #ifndef FIRN_HISTORY_HISTORY_H
 #define FIRN_HISTORY_HISTORY_H
@@ -102,9 +102,9 @@ firn_history_is_safety(const struct firn_db_checkpoint *checkpoint)
     return checkpoint->number == 0;
 }
 
-/* What a read at a place sees; line NULL: everything up to there. A sequence before the line's begin
- * stands for the begin; 0 without a begin, in a store without commits, sees nothing. Requires: the
- * line is now, or there is a view on it (firn_history_ref). */
+/* What a read at a place sees; line NULL: everything up to there. A sequence before the line's
+ * begin stands for the begin; 0 without a begin, in a store without commits, sees nothing.
+ * Requires: the line is now, or there is a view on it (firn_history_ref). */
 struct firn_view firn_history_view(const struct firn_db_line *line, uint64_t sequence);
 /* The same from the intervals of a line; NULL: everything. */
 struct firn_view firn_history_view_of(const struct firn_db_intervals *intervals, uint64_t sequence);
@@ -142,8 +142,8 @@ struct firn_history_change {
     struct firn_db_line *line; /* the new line */
 };
 
-/* FIRN_NOT_FOUND, FIRN_EXISTS, FIRN_LIMIT or FIRN_INVALID if the change is not possible; FIRN_NO_MEMORY.
- * Nothing is changed. The record's bytes must live until apply. */
+/* FIRN_NOT_FOUND, FIRN_EXISTS, FIRN_LIMIT or FIRN_INVALID if the change is not possible;
+ * FIRN_NO_MEMORY. Nothing is changed. The record's bytes must live until apply. */
 FIRN_MUST_CHECK int firn_history_prepare(struct firn_history *history,
                                          const struct firn_history_record *record,
                                          struct firn_history_change *out, firn_error *err);
@@ -151,8 +151,8 @@ void firn_history_apply(struct firn_history *history, struct firn_history_change
 /* Frees a prepared change that is not applied. */
 void firn_history_discard(struct firn_history_change *change);
 
-/* Open and close a view on a line. The first view on a line needs memory; one on the line of now, or on a
- * line that has a view, needs none. */
+/* Open and close a view on a line. The first view on a line needs memory; one on the line of now,
+ * or on a line that has a view, needs none. */
 FIRN_MUST_CHECK int firn_history_ref(struct firn_db_line *line, firn_error *err);
 void firn_history_unref(struct firn_history *history, struct firn_db_line *line);
 

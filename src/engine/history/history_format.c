@@ -2,19 +2,19 @@
  *
  * history/history_format.c: encoding and decoding changes of checkpoints, and the whole history.
  *
- * A change is a record of the log beside those of commits. Before segments of the log with changes are
- * removed, MANIFEST saves the whole history: the lines with their parents and forks, so that each
- * takes a few bytes, and the checkpoints.
+ * A change is a record of the log beside those of commits. Before segments of the log with changes
+ * are removed, MANIFEST saves the whole history: the lines with their parents and forks, so that
+ * each takes a few bytes, and the checkpoints.
  *
- * Version 1 listed the intervals of each line, except for the leading ones that it had in common with
- * the line before; with alternating branches that was every interval of every line. It can still be
- * read. The tree follows from its intervals: each place where an interval of any line begins is a
- * line, listed or not, and its parent is the line whose own sequences contain the end of the previous
- * interval.
+ * Version 1 listed the intervals of each line, except for the leading ones that it had in common
+ * with the line before; with alternating branches that was every interval of every line. It can
+ * still be read. The tree follows from its intervals: each place where an interval of any line
+ * begins is a line, listed or not, and its parent is the line whose own sequences contain the end
+ * of the previous interval.
  *
  * Readers trust nothing: what they accept fulfils the invariants of history.c. Counts are checked
- * against the remaining bytes before memory is allocated; each line of the result takes some bytes in
- * either version.
+ * against the remaining bytes before memory is allocated; each line of the result takes some bytes
+ * in either version.
  */
 #include "history/history_format.h"
 

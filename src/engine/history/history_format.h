@@ -28,12 +28,12 @@
  *
  *   line: varint, its begin minus that of the previous line (for the first line: minus 0);
  *         varint, its begin minus its first own sequence; varint, how many lines its parent comes
- *         before it, 0 for the first line, which has no parent; for the others: varint, the fork minus
- *         the parent's first own sequence
+ *         before it, 0 for the first line, which has no parent; for the others: varint, the fork
+ *         minus the parent's first own sequence
  *   line in version 1: varint begin; varint count of leading intervals in common with the previous
- *         line; varint count of the others; for each: varint, its begin minus the end of the previous
- *         interval (for the first one: minus 0); varint length, 0 for the last interval of the line,
- *         which has no end
+ *         line; varint count of the others; for each: varint, its begin minus the end of the
+ *         previous interval (for the first one: minus 0); varint length, 0 for the last interval of
+ *         the line, which has no end
  *   checkpoint: id; varint number, 0 for a safety checkpoint; 8 bytes, time; varint line;
  *         varint, its sequence minus the line's begin; for a safety checkpoint, the id of what was
  *         restored; sized name
@@ -48,8 +48,8 @@ enum { FIRN_HISTORY_FORMAT_TYPE = 17, FIRN_HISTORY_FORMAT_VERSION = 2 };
 /* Replaces the contents of out. FIRN_NO_MEMORY. */
 FIRN_MUST_CHECK int firn_history_format_put_record(const struct firn_history_record *record,
                                                    struct firn_buf *out);
-/* Trusts nothing. FIRN_OK, FIRN_CORRUPT or FIRN_NEWER; *what names in a few words what is wrong with
- * the record. The names in *out are borrowed from the record. */
+/* Trusts nothing. FIRN_OK, FIRN_CORRUPT or FIRN_NEWER; *what names in a few words what is wrong
+ * with the record. The names in *out are borrowed from the record. */
 FIRN_MUST_CHECK int firn_history_format_get_record(firn_slice record,
                                                    struct firn_history_record *out,
                                                    const char **what);
@@ -57,8 +57,8 @@ FIRN_MUST_CHECK int firn_history_format_get_record(firn_slice record,
 /* Replaces the contents of out with the whole history. FIRN_NO_MEMORY. */
 FIRN_MUST_CHECK int firn_history_format_put(const struct firn_history *history,
                                             struct firn_buf *out);
-/* Decodes a history into *out, which must be zeroed. FIRN_CORRUPT, FIRN_NEWER or FIRN_NO_MEMORY. The
- * caller deinits *out, also after a failure. */
+/* Decodes a history into *out, which must be zeroed. FIRN_CORRUPT, FIRN_NEWER or FIRN_NO_MEMORY.
+ * The caller deinits *out, also after a failure. */
 FIRN_MUST_CHECK int firn_history_format_get(firn_slice bytes, struct firn_history *out,
                                             firn_error *err);
 

@@ -4,10 +4,10 @@
  *
  * The identity is read and must be that of the handle. lsm/ verifies MANIFEST and runs. The log is
  * read as by a read-only opening, which verifies every checksum. Each commit is decoded completely,
- * and sequences must grow. Up to the moment at which the check began, each segment must have exactly
- * as many commits as the handle has counted: this detects a log that was shortened from outside,
- * which by itself reads as sound. Segments that are removed during the check do not count as missing;
- * commits made during the check are not checked.
+ * and sequences must grow. Up to the moment at which the check began, each segment must have
+ * exactly as many commits as the handle has counted: this detects a log that was shortened from
+ * outside, which by itself reads as sound. Segments that are removed during the check do not count
+ * as missing; commits made during the check are not checked.
  *
  * For a store in a single file everything between and around its files is compared too.
  *
@@ -339,8 +339,8 @@ out:
     return rc;
 }
 
-/* The check of runs has already reported a run that cannot be read: its keyspace is counted as far as
- * possible. */
+/* The check of runs has already reported a run that cannot be read: its keyspace is counted as far
+ * as possible. */
 static int
 visit_name(void *ctx, const char *name)
 {

@@ -2,18 +2,19 @@
  *
  * inspect/db_diff.c: the differences between two checkpoints, or between a checkpoint and now.
  *
- * Both are opened as views, so that nothing that they see is dropped meanwhile. The names of keyspaces
- * in either are visited in order. If a name has the same number in both, the tree is compared with
- * itself (lsm/lsm_diff.c), which visits only what differs. If not, because the keyspace was dropped
- * and created again, or only one of them has it, the two trees are compared key by key.
+ * Both are opened as views, so that nothing that they see is dropped meanwhile. The names of
+ * keyspaces in either are visited in order. If a name has the same number in both, the tree is
+ * compared with itself (lsm/lsm_diff.c), which visits only what differs. If not, because the
+ * keyspace was dropped and created again, or only one of them has it, the two trees are compared
+ * key by key.
  *
- * Firn's own keyspaces are not compared: most are outside views, and those of schemas and indexes follow the
- * tables, which are compared like keyspaces. A read-only handle may have been refreshed between the
- * opening of the two views. The trees are then different objects, and everything is compared; the
- * result is the same.
+ * Firn's own keyspaces are not compared: most are outside views, and those of schemas and indexes
+ * follow the tables, which are compared like keyspaces. A read-only handle may have been refreshed
+ * between the opening of the two views. The trees are then different objects, and everything is
+ * compared; the result is the same.
  *
- * Values that have expired when the comparison begins are left out on both sides: the mere passage of
- * time is no difference.
+ * Values that have expired when the comparison begins are left out on both sides: the mere passage
+ * of time is no difference.
  *
  * Memory: the names, and what lsm_diff.c uses.
  */

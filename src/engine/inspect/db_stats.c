@@ -9,8 +9,8 @@
  * cost of overwritten data.
  *
  * The file system reports how much space files take, so the sum is what other programs see. Of the
- * files of the log, the part beyond the log's content is spare: a file for the next segment, and what
- * was allocated after the end of the newest one.
+ * files of the log, the part beyond the log's content is spare: a file for the next segment, and
+ * what was allocated after the end of the newest one.
  */
 #include "base/check.h"
 #include "store/db_store_handle.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * inspect/inspect.h: looking at a store: whether all of it can be read, how much it has, and how two of its
- * states differ.
+ * inspect/inspect.h: looking at a store: whether all of it can be read, how much it has, and how
+ * two of its states differ.
  */
 #ifndef FIRN_INSPECT_INSPECT_H
 #define FIRN_INSPECT_INSPECT_H
@@ -33,8 +33,8 @@ FIRN_MUST_CHECK int firn_db_check(struct firn_db *db, const struct firn_db_check
 FIRN_MUST_CHECK int firn_db_stats_range(const struct firn_db_keyspace *keyspace, firn_slice lower,
                                         const firn_slice *upper, firn_keyspace_size *out,
                                         firn_error *err);
-/* Calls visit with the memtables and runs of a keyspace that may have something which a view (NULL: now)
- * sees: see firn_lsm_tree_visit_parts. */
+/* Calls visit with the memtables and runs of a keyspace that may have something which a view (NULL:
+ * now) sees: see firn_lsm_tree_visit_parts. */
 FIRN_MUST_CHECK int firn_db_stats_visit_parts(
     const struct firn_db_keyspace *keyspace, struct firn_db_view *view,
     int (*visit)(void *ctx, const struct firn_lsm_part *part, firn_error *err), void *ctx,
@@ -63,8 +63,8 @@ struct firn_db_diff_visitor {
     void *ctx;
     struct firn_storefile_progress *progress; /* NULL: none */
 };
-/* One keyspace, key by key. Views and keyspaces are borrowed; keyspace NULL: this side has nothing. Values
- * that have expired by the opening are on neither side. One thread. */
+/* One keyspace, key by key. Views and keyspaces are borrowed; keyspace NULL: this side has nothing.
+ * Values that have expired by the opening are on neither side. One thread. */
 struct firn_db_diff_side {
     struct firn_db_view *view;
     struct firn_db_keyspace *keyspace;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * instance/db_apply.c: applying the operations of one commit to the trees, both for a new commit and
- * for one that is replayed.
+ * instance/db_apply.c: applying the operations of one commit to the trees, both for a new commit
+ * and for one that is replayed.
  *
  * All entries of a commit have its sequence, and later operations win over earlier ones:
  * (I1) A tree has a key at most once per sequence. Operations are applied from the last to the
@@ -21,15 +21,15 @@
 
 /* ==== range deletes within one commit ====
  *
- * All operations of a commit have one sequence, and a range delete covers only versions with smaller
- * sequences. So it would not cover what the same commit wrote to the range before the delete, and it
- * must not cover what the commit writes after it. The range deletes of a commit are therefore kept
- * by tree, with the number of their operation (plus one) as sequence. An operation is left out if a
- * range delete with a larger number covers its key.
+ * All operations of a commit have one sequence, and a range delete covers only versions with
+ * smaller sequences. So it would not cover what the same commit wrote to the range before the
+ * delete, and it must not cover what the commit writes after it. The range deletes of a commit are
+ * therefore kept by tree, with the number of their operation (plus one) as sequence. An operation
+ * is left out if a range delete with a larger number covers its key.
  *
  * The owner of a batch fills the sets while it fills the batch. While the commit is applied, each
- * tree has a pointer to its set, so finding it costs nothing. Only the leader applies, one commit at
- * a time.
+ * tree has a pointer to its set, so finding it costs nothing. Only the leader applies, one commit
+ * at a time.
  */
 
 struct firn_db_ranges_set {
@@ -237,8 +237,8 @@ firn_db_apply_prepare(const struct firn_db_apply *commit)
     prepare(commit, &commit->ops[commit->count - 1]);
 }
 
-/* Checks the first operation, which stands for all: the tree has the range deletes of the commit (I2),
- * and its runs do not have the commit already, except in a replay (I3). */
+/* Checks the first operation, which stands for all: the tree has the range deletes of the commit
+ * (I2), and its runs do not have the commit already, except in a replay (I3). */
 static bool
 is_prepared(const struct firn_db_apply *commit)
 {

@@ -698,8 +698,8 @@ copy_op(struct firn_db_batch *batch, const struct firn_db_batch *from, size_t i,
     return rc;
 }
 
-/* Repeats an operation of another batch: a merge is combined with what the batch has. The replacement of
- * a replaced merge includes it. */
+/* Repeats an operation of another batch: a merge is combined with what the batch has. The
+ * replacement of a replaced merge includes it. */
 static int
 repeat_op(struct firn_db_batch *batch, const struct firn_db_batch *from, size_t i, firn_error *err)
 {
@@ -742,8 +742,8 @@ int
 firn_db_batch_append_all(struct firn_db_batch *batch, const struct firn_db_batch *from,
                          firn_error *err)
 {
-    /* Merges change earlier operations, so a failure could not be undone: both batches are copied to a
-     * new one, which replaces the first. */
+    /* Merges change earlier operations, so a failure could not be undone: both batches are copied
+     * to a new one, which replaces the first. */
     struct firn_db_batch joined = {.mark = batch->mark, .frees_space = batch->frees_space};
     int rc = FIRN_OK;
     if (from->db != NULL && !(batch->db == NULL || firn_db_batch_is_of(batch, from->db))) {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * instance/db_handle.h: the structures of an open store, for the rooms that it is made of (reading/, upkeep/, commit/, store/), and
- * for those that work on these or on a store's files: txn/, copy/, inspect/ and rescue/. Others use store/db.h.
+ * instance/db_handle.h: the structures of an open store, for the rooms that it is made of
+ * (reading/, upkeep/, commit/, store/), and for those that work on these or on a store's files:
+ * txn/, copy/, inspect/ and rescue/. Others use store/db.h.
  */
 #ifndef FIRN_INSTANCE_DB_HANDLE_H
 #define FIRN_INSTANCE_DB_HANDLE_H
@@ -28,8 +29,8 @@
  * has, maps to the next id. */
 enum { FIRN_DB_KEYSPACE_LIST = 0 };
 
-/* What a keyspace takes of the memory budget: about 600 bytes for itself, and its memtable as long as
- * that is small (lsm.h). */
+/* What a keyspace takes of the memory budget: about 600 bytes for itself, and its memtable as long
+ * as that is small (lsm.h). */
 enum { FIRN_DB_KEYSPACE_BYTES = 2048 };
 _Static_assert((int)FIRN_DB_KEYSPACE_BYTES > (int)FIRN_LSM_SMALL_BYTES, "both are in it");
 
@@ -57,8 +58,8 @@ struct firn_db_tree {
     _Atomic bool is_out;            /* now does not have the keyspace */
     _Atomic(struct firn_db_name_end *) ends;
 
-    /* The newest commit through this handle that wrote to it; only the leader writes it. Relaxed: a thread
-     * that has seen a sequence published sees it here too. */
+    /* The newest commit through this handle that wrote to it; only the leader writes it. Relaxed: a
+     * thread that has seen a sequence published sees it here too. */
     _Atomic uint64_t written_at;
 
     /* For the leader of commits only. */
@@ -80,8 +81,8 @@ struct firn_db_segment {
     uint64_t commit_count;
 };
 
-/* The state that an opening found; a handle that writes keeps it up to date. A read-only handle gets
- * another one with each refresh. */
+/* The state that an opening found; a handle that writes keeps it up to date. A read-only handle
+ * gets another one with each refresh. */
 struct firn_db_image {
     struct firn_db *db;
     struct firn_lsm *lsm;
@@ -272,8 +273,8 @@ struct firn_db_gather {
     unsigned expected; /* to wait for; 0: unknown */
 };
 
-/* Decides whether a commit may take its place in the order: the leader calls it when all earlier commits
- * have been applied. Its failure fails the commit. */
+/* Decides whether a commit may take its place in the order: the leader calls it when all earlier
+ * commits have been applied. Its failure fails the commit. */
 struct firn_db_write_check {
     int (*check)(const void *ctx, struct firn_db *db, firn_error *err);
     const void *ctx;
@@ -353,8 +354,8 @@ struct firn_db {
     bool shows_pending;         /* read-only: also shows what the writer has not acknowledged */
     firn_durability durability; /* FULL or OS */
 
-    /* Reads are inside the epoch while they use the image of a read-only handle, or the intervals of
-     * now of a handle that writes. */
+    /* Reads are inside the epoch while they use the image of a read-only handle, or the intervals
+     * of now of a handle that writes. */
     _Atomic(struct firn_db_image *) image;
     struct firn_epoch epoch;
 
@@ -394,9 +395,9 @@ firn_db_published(const struct firn_db *db)
     return atomic_load_explicit(&db->published, memory_order_acquire);
 }
 
-/* Whether the leader's place is taken, or no other thread can want it: the handle is being opened or closed,
- * or only reads. For assertions of the leader, which has set is_leading itself and so needs no mutex
- * to read it. */
+/* Whether the leader's place is taken, or no other thread can want it: the handle is being opened
+ * or closed, or only reads. For assertions of the leader, which has set is_leading itself and so
+ * needs no mutex to read it. */
 static inline bool
 firn_db_is_led(const struct firn_db *db)
 {
@@ -465,8 +466,8 @@ firn_db_batch_value(const struct firn_db_batch *batch, const struct firn_db_op *
 
 /* ---- db_apply.c ---- */
 
-/* The range deletes of one tree, with the number of the operation plus one as sequence; NULL if there
- * are none. */
+/* The range deletes of one tree, with the number of the operation plus one as sequence; NULL if
+ * there are none. */
 const struct firn_range_set *firn_db_apply_ranges_of(const struct firn_db_ranges *ranges,
                                                      const struct firn_db_tree *tree);
 /* Notes that a commit ended the keyspace. For the leader only. */
@@ -481,8 +482,8 @@ FIRN_MUST_CHECK int firn_db_apply_ranges_add(struct firn_db_ranges *ranges,
                                              struct firn_db_tree *tree, firn_slice lower,
                                              firn_slice upper, size_t index, firn_error *err);
 void firn_db_apply_ranges_deinit(struct firn_db_ranges *ranges);
-/* Whether an operation from number `index` on deletes a range of the tree that contains the key. For
- * the batch's owner. */
+/* Whether an operation from number `index` on deletes a range of the tree that contains the key.
+ * For the batch's owner. */
 bool firn_db_apply_ranges_deletes(const struct firn_db_ranges *ranges,
                                   const struct firn_db_tree *tree, firn_slice key, size_t index);
 
@@ -504,16 +505,16 @@ struct firn_db_batch_mark {
     bool has_puts;
 };
 struct firn_db_batch_mark firn_db_batch_mark(const struct firn_db_batch *batch);
-/* Takes back what came after the mark. Requires: no merge is among that, because merges may have changed
- * what precedes the mark. FIRN_NO_MEMORY: nothing is taken back. */
+/* Takes back what came after the mark. Requires: no merge is among that, because merges may have
+ * changed what precedes the mark. FIRN_NO_MEMORY: nothing is taken back. */
 FIRN_MUST_CHECK int firn_db_batch_rewind(struct firn_db_batch *batch,
                                          const struct firn_db_batch_mark *mark, firn_error *err);
-/* Appends to the value of operation i, if that is a put or an append and has room, in time that depends
- * on the operand alone; the last operation has room. FIRN_NOT_FOUND: it is something else, or has no
- * room; FIRN_NO_MEMORY. On failure the batch is unchanged. */
+/* Appends to the value of operation i, if that is a put or an append and has room, in time that
+ * depends on the operand alone; the last operation has room. FIRN_NOT_FOUND: it is something else,
+ * or has no room; FIRN_NO_MEMORY. On failure the batch is unchanged. */
 FIRN_MUST_CHECK int firn_db_batch_extend(struct firn_db_batch *batch, size_t i, firn_slice operand);
-/* Leaves a gap of at most size bytes after the last operation, into which its value can grow: none if
- * there is no room or memory. */
+/* Leaves a gap of at most size bytes after the last operation, into which its value can grow: none
+ * if there is no room or memory. */
 void firn_db_batch_leave_gap(struct firn_db_batch *batch, size_t size);
 /* Removes all gaps. */
 void firn_db_batch_close_gaps(struct firn_db_batch *batch);
@@ -539,7 +540,8 @@ void firn_db_handles_init(struct firn_db *db);
 void firn_db_handles_destroy_all(struct firn_db *db);
 /* The handle for a number, or NULL if none was given out. */
 struct firn_db_keyspace *firn_db_handles_find(struct firn_db *db, uint32_t id);
-/* The handle for a number, created if necessary. Requires, as the next two: the state mutex is held. */
+/* The handle for a number, created if necessary. Requires, as the next two: the state mutex is
+ * held. */
 FIRN_MUST_CHECK int firn_db_handles_get_locked(struct firn_db *db, struct firn_db_image *image,
                                                uint64_t id, const char *name,
                                                struct firn_db_keyspace **out, firn_error *err);
@@ -547,7 +549,8 @@ FIRN_MUST_CHECK int firn_db_handles_get_locked(struct firn_db *db, struct firn_d
 struct firn_db_keyspace *firn_db_handles_prepare_locked(struct firn_db *db,
                                                         struct firn_db_tree *tree, const char *name)
     __attribute__((warn_unused_result));
-/* Gives it out, unless another thread that saw the name has given out another one, which is then returned. Cannot fail. */
+/* Gives it out, unless another thread that saw the name has given out another one, which is then
+ * returned. Cannot fail. */
 struct firn_db_keyspace *firn_db_handles_publish_locked(struct firn_db *db,
                                                         struct firn_db_keyspace *prepared)
     __attribute__((warn_unused_result));
@@ -559,8 +562,8 @@ void firn_db_handles_discard(struct firn_db_keyspace *prepared);
 /* Replaces the contents of out with the whole history, as MANIFEST has it. */
 FIRN_MUST_CHECK int firn_db_history_encode(struct firn_db *db, struct firn_buf *out,
                                            firn_error *err);
-/* Saves the history in MANIFEST if the log before `segment` has changes that MANIFEST lacks. For the
- * leader only. */
+/* Saves the history in MANIFEST if the log before `segment` has changes that MANIFEST lacks. For
+ * the leader only. */
 FIRN_MUST_CHECK int firn_db_history_save_before(struct firn_db *db, uint64_t segment,
                                                 firn_error *err);
 
@@ -568,8 +571,8 @@ FIRN_MUST_CHECK int firn_db_history_save_before(struct firn_db *db, uint64_t seg
 
 /* Called after a cursor was closed: asks for the removal of files that only it used. */
 void firn_db_jobs_wake_collection(struct firn_db *db);
-/* Flushes and compacts in this thread, and waits for other threads that do, until nothing is left to
- * do, or wish->step ends it. */
+/* Flushes and compacts in this thread, and waits for other threads that do, until nothing is left
+ * to do, or wish->step ends it. */
 FIRN_MUST_CHECK int firn_db_jobs_finish(struct firn_db *db,
                                         const struct firn_compaction_work_wish *wish,
                                         firn_error *err);
@@ -579,9 +582,11 @@ void firn_db_jobs_stop(struct firn_db *db);
 void firn_db_jobs_close(struct firn_db *db);
 /* Ask for flushes (each asks for compactions when it ends), and for compactions. */
 void firn_db_jobs_wake(struct firn_db *db);
-/* Called after runs were added, or a table got an index of vectors: has missing graphs of runs built. */
+/* Called after runs were added, or a table got an index of vectors: has missing graphs of runs
+ * built. */
 void firn_db_jobs_wake_graphs(struct firn_db *db);
-/* Builds the missing graphs of a tree's runs (NULL: all trees) in this thread, or waits for the thread that does. */
+/* Builds the missing graphs of a tree's runs (NULL: all trees) in this thread, or waits for the
+ * thread that does. */
 FIRN_MUST_CHECK int firn_db_jobs_finish_graphs(struct firn_db *db, const struct firn_lsm_tree *tree,
                                                const struct firn_step *step, firn_error *err);
 void firn_db_jobs_wake_compactions(struct firn_db *db);
@@ -590,8 +595,8 @@ FIRN_MUST_CHECK int firn_db_jobs_take_failure(struct firn_db *db, firn_error *er
 void firn_db_jobs_note_failure(struct firn_db *db, const firn_error *err);
 /* Submits a function that works on the log; false if that is not possible. */
 bool firn_db_jobs_submit_log(struct firn_db *db, void (*run)(void *arg));
-/* Starts watching for the store to become idle (db->rest.watch), unless a job does. It ends soon after
- * `closing`. Any thread. */
+/* Starts watching for the store to become idle (db->rest.watch), unless a job does. It ends soon
+ * after `closing`. Any thread. */
 void firn_db_jobs_watch_rest(struct firn_db *db);
 /* Waits for progress of background work; false if there is none. */
 bool firn_db_jobs_wait(struct firn_db *db);
@@ -606,14 +611,14 @@ void firn_db_lead_begin(struct firn_db *db);
 void firn_db_lead_end(struct firn_db *db);
 /* Latches the handle: remembers the first failure; later commits are refused. */
 void firn_db_lead_latch(struct firn_db *db, const firn_error *err);
-/* Whether the handle is still the only one that writes; if not, latches it and returns FIRN_FAILED. Another
- * failure says that it could not be found out. No mutex of the store may be held. */
+/* Whether the handle is still the only one that writes; if not, latches it and returns FIRN_FAILED.
+ * Another failure says that it could not be found out. No mutex of the store may be held. */
 FIRN_MUST_CHECK int firn_db_lead_check_lock(struct firn_db *db, firn_error *err);
 /* Records the version of MANIFEST in the log, unless the log has it. Syncs nothing. Requires: the
  * leader's place is taken. */
 FIRN_MUST_CHECK int firn_db_lead_vouch(struct firn_db *db, firn_error *err);
-/* For the leader of commits, which holds their mutex: latches the handle; returns FIRN_FAILED, with the reason,
- * for a latched handle; gives the place to the next thread that waits for it. */
+/* For the leader of commits, which holds their mutex: latches the handle; returns FIRN_FAILED, with
+ * the reason, for a latched handle; gives the place to the next thread that waits for it. */
 void firn_db_lead_latch_locked(struct firn_db *db, const firn_error *err);
 int firn_db_lead_refuse_failed_locked(const struct firn_db *db, firn_error *err);
 void firn_db_lead_end_locked(struct firn_db *db);
@@ -644,16 +649,18 @@ FIRN_MUST_CHECK int firn_db_log_read(struct firn_os_dir *dir,
                                      const struct firn_db_log_visitor *visitor, firn_error *err);
 /* Whether the log certainly shows a reader what it did when the watch began. */
 bool firn_db_log_is_unchanged(struct firn_db *db, const struct firn_log_watch *watch);
-/* Whether a load (db_bulk.c) seems to have come between the newest known sequence and that of a record in
- * the log: loads take multiples of a large step. */
+/* Whether a load (db_bulk.c) seems to have come between the newest known sequence and that of a
+ * record in the log: loads take multiples of a large step. */
 bool firn_db_log_lacks_load(uint64_t known, uint64_t sequence);
 /* FIRN_CORRUPT (or code) for a record, naming file and offset; returns the code. */
 int firn_db_log_error(firn_error *err, int code, struct firn_os_dir *dir,
                       struct firn_log_position position, const char *what);
-/* The sequence of a load is the next multiple of this, which limits the commits while one is open. */
+/* The sequence of a load is the next multiple of this, which limits the commits while one is
+ * open. */
 #define FIRN_DB_LOAD_STEP (UINT64_C(1) << 28)
 
-/* Called before a group of commits that wants a sync is appended: readers stop here. For the leader only. */
+/* Called before a group of commits that wants a sync is appended: readers stop here. For the leader
+ * only. */
 void firn_db_log_fence_raise(struct firn_db *db);
 /* Called when a group is acknowledged: readers see it. For the leader only. */
 void firn_db_log_fence_lower(struct firn_db *db, bool was_synced);
@@ -661,8 +668,8 @@ void firn_db_log_fence_lower(struct firn_db *db, bool was_synced);
 /* ---- db_memory.c; any thread ---- */
 
 struct firn_db_limits firn_db_memory_divide(uint64_t memory);
-/* Borrows memory of the block cache for what memtables use beyond their own share, as far as the cache
- * lends it, and gives back the rest. */
+/* Borrows memory of the block cache for what memtables use beyond their own share, as far as the
+ * cache lends it, and gives back the rest. */
 void firn_db_memory_borrow(struct firn_db *db);
 /* Adds to the cache what memtables leave of their share; nothing while a load is open. */
 void firn_db_memory_settle(struct firn_db *db);
@@ -684,8 +691,8 @@ struct firn_log_gate firn_db_reader_gate(struct firn_db *db);
 
 /* ---- db_segments.c; the mutex of commits guards it ---- */
 
-/* Whether noting the commits of a group cannot fail; makes room for that: for two more segments, the most that a
- * group touches. */
+/* Whether noting the commits of a group cannot fail; makes room for that: for two more segments,
+ * the most that a group touches. */
 bool firn_db_segments_has_room(const struct firn_db_image *image);
 FIRN_MUST_CHECK int firn_db_segments_make_room(struct firn_db_image *image, firn_error *err);
 void firn_db_segments_note_commit(struct firn_db_image *image, uint64_t segment);
@@ -699,8 +706,8 @@ bool firn_db_segments_has_commits(const struct firn_db_image *image);
  * cannot be read counts nothing. */
 uint64_t firn_db_space_of(struct firn_os_dir *parent, const char *name,
                           bool (*counts)(const char *name));
-/* Determines how large the store can become, and limits what it writes at once accordingly. Requires, for
- * this function and the next two: no other thread knows the handle. */
+/* Determines how large the store can become, and limits what it writes at once accordingly.
+ * Requires, for this function and the next two: no other thread knows the handle. */
 void firn_db_space_fit(struct firn_db *db);
 /* Finds out how large the reserve is. */
 void firn_db_space_look(struct firn_db *db);
@@ -708,8 +715,8 @@ void firn_db_space_look(struct firn_db *db);
 bool firn_db_space_give_up_at_open(struct firn_db *db);
 /* What is added to what is needed before the disk counts as having space. */
 enum { FIRN_DB_SPACE_SLACK = 64 << 10 };
-/* Whether there is space again for a commit of so many bytes; if so, the reserve is as before, and the disk no
- * longer counts as full. */
+/* Whether there is space again for a commit of so many bytes; if so, the reserve is as before, and
+ * the disk no longer counts as full. */
 bool firn_db_space_is_back(struct firn_db *db, size_t bytes);
 /* How large the reserve should be. Any thread. */
 uint64_t firn_db_space_wanted(struct firn_db *db);
@@ -728,8 +735,8 @@ void firn_db_space_trim(struct firn_db *db);
 
 size_t firn_db_trees_count(const struct firn_db_image *image);
 struct firn_db_tree *firn_db_trees_at(const struct firn_db_image *image, size_t i);
-/* The tree with a number, or NULL. Requires: the caller holds the state mutex, or leads, or no other
- * thread knows the image. */
+/* The tree with a number, or NULL. Requires: the caller holds the state mutex, or leads, or no
+ * other thread knows the image. */
 struct firn_db_tree *firn_db_trees_find(const struct firn_db_image *image, uint64_t id);
 /* The tree was removed from MANIFEST. For the leader. */
 void firn_db_trees_note_removed(struct firn_db_image *image, struct firn_db_tree *tree);
@@ -739,13 +746,13 @@ void firn_db_trees_note_removed(struct firn_db_image *image, struct firn_db_tree
 /* Freezes all memtables that are not empty, and begins a new segment of the log. For the leader
  * only. */
 FIRN_MUST_CHECK int firn_db_turn_freeze_all(struct firn_db *db, firn_error *err);
-/* How many bytes of the log a run must save: a file takes at least a block of the disk, some syncs, and a
- * place in MANIFEST. */
+/* How many bytes of the log a run must save: a file takes at least a block of the disk, some syncs,
+ * and a place in MANIFEST. */
 enum { FIRN_DB_TURN_LOG_PER_RUN = 4 << 10 };
 
-/* Freeze memtables, and set *has_frozen if there was one: those of a list (linked by next_touched) that have
- * the size for it; roughly the largest, until they have `wanted` bytes together; those with data of a segment
- * of the log, or of an older one. */
+/* Freeze memtables, and set *has_frozen if there was one: those of a list (linked by next_touched)
+ * that have the size for it; roughly the largest, until they have `wanted` bytes together; those
+ * with data of a segment of the log, or of an older one. */
 FIRN_MUST_CHECK int firn_db_turn_freeze_grown(struct firn_db *db, struct firn_db_tree *touched,
                                               bool *has_frozen, firn_error *err);
 FIRN_MUST_CHECK int firn_db_turn_freeze_bytes(struct firn_db *db, size_t wanted, bool *has_frozen,
@@ -760,9 +767,11 @@ bool firn_db_turn_may_begin(struct firn_db *db, bool is_urgent);
 FIRN_MUST_CHECK int firn_db_turn_begin(struct firn_db *db, firn_error *err);
 /* Has a job finish the turn. */
 void firn_db_turn_end(struct firn_db *db);
-/* Decides which segments of the log are no longer needed; the next one that is begun removes them. */
+/* Decides which segments of the log are no longer needed; the next one that is begun removes
+ * them. */
 FIRN_MUST_CHECK int firn_db_turn_trim(struct firn_db *db, bool *out_has_more, firn_error *err);
-/* Whether the log has enough bytes for each run that a flush of all memtables would write. Any thread. */
+/* Whether the log has enough bytes for each run that a flush of all memtables would write. Any
+ * thread. */
 bool firn_db_turn_flush_pays(struct firn_db *db);
 
 #endif

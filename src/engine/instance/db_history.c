@@ -2,8 +2,8 @@
  *
  * instance/db_history.c: the history in MANIFEST.
  *
- * A change of the history is a record in the log (db_checkpoint.c). MANIFEST saves the whole history before the first segment of
- * the log with such a record is removed.
+ * A change of the history is a record in the log (db_checkpoint.c). MANIFEST saves the whole
+ * history before the first segment of the log with such a record is removed.
  */
 #include "base/check.h"
 #include "history/history_format.h"

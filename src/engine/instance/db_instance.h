@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * instance/db_instance.h: what the rest of the library sees of the parts that all of an open store uses: batches, readers, space.
- * store/db.h includes it.
+ * instance/db_instance.h: what the rest of the library sees of the parts that all of an open store
+ * uses: batches, readers, space. store/db.h includes it.
  */
 #ifndef FIRN_INSTANCE_DB_INSTANCE_H
 #define FIRN_INSTANCE_DB_INSTANCE_H
@@ -25,11 +25,11 @@ struct firn_db_view;
 struct firn_db_pin;
 struct firn_storefile_progress;
 
-/* Names with this prefix are outside views, restores and diffs of the store's data, and users cannot
- * open them. */
+/* Names with this prefix are outside views, restores and diffs of the store's data, and users
+ * cannot open them. */
 #define FIRN_DB_SYSTEM_PREFIX "firn."
-/* Names with this prefix also belong to firn, and users cannot open them, but they are inside views:
- * tables use them (room rows). */
+/* Names with this prefix also belong to firn, and users cannot open them, but they are inside
+ * views: tables use them (room rows). */
 #define FIRN_DB_TABLE_PREFIX "firn:"
 /* The keyspace with the schema records of tables, by number: 8 bytes, big-endian. */
 #define FIRN_DB_SCHEMAS FIRN_DB_TABLE_PREFIX "schemas"
@@ -45,8 +45,9 @@ bool firn_db_reader_none_below(void *db, uint64_t version);
 /* Sets the number of bytes in files that belong to the store but are not its own: the reserve for a
  * full disk counts them. Requires: the handle writes. Any thread. */
 void firn_db_space_beside(struct firn_db *db, uint64_t bytes);
-/* A write found no space, or will find none: frees a part of the reserve. True if there may be space now. From now on
- * only commits that free space are accepted, until the disk has some. Any thread. */
+/* A write found no space, or will find none: frees a part of the reserve. True if there may be
+ * space now. From now on only commits that free space are accepted, until the disk has some. Any
+ * thread. */
 bool firn_db_space_give_up(struct firn_db *db);
 /* Called after files were removed: on a full disk, makes sure that this frees space. Any thread. */
 void firn_db_space_sync_removals(struct firn_db *db);
@@ -54,8 +55,8 @@ void firn_db_space_sync_removals(struct firn_db *db);
 FIRN_MUST_CHECK int firn_db_batch_create(struct firn_db_batch **out, firn_error *err);
 void firn_db_batch_destroy(struct firn_db_batch *batch);
 void firn_db_batch_clear(struct firn_db_batch *batch);
-/* Declares that the commit frees more space than it takes, in the store or beside it: on a full disk it
- * is admitted as a delete is. Holds until the batch is cleared. */
+/* Declares that the commit frees more space than it takes, in the store or beside it: on a full
+ * disk it is admitted as a delete is. Holds until the batch is cleared. */
 void firn_db_batch_frees_space(struct firn_db_batch *batch);
 size_t firn_db_batch_count(const struct firn_db_batch *batch);
 size_t firn_db_batch_size_bytes(const struct firn_db_batch *batch);

@@ -2,11 +2,11 @@
  *
  * instance/db_jobs.c: background work: flushes and compactions as jobs.
  *
- * There are several pools, so that a long compaction never keeps a memtable in memory: one thread for
- * flushes, the others (at least one) for compactions, one that only waits for syncs of the log, and one
- * that only waits for the store to be idle (db_turn.c, db_rest.c). A job does one flush or compaction
- * after another until lsm/ has no more. A request submits a job if none runs; if one runs, the request
- * makes it look once more before it ends:
+ * There are several pools, so that a long compaction never keeps a memtable in memory: one thread
+ * for flushes, the others (at least one) for compactions, one that only waits for syncs of the log,
+ * and one that only waits for the store to be idle (db_turn.c, db_rest.c). A job does one flush or
+ * compaction after another until lsm/ has no more. A request submits a job if none runs; if one
+ * runs, the request makes it look once more before it ends:
  *
  * (I1) After firn_db_jobs_wake there is a job that has yet to ask lsm/ for work, or that will ask
  *      again. So nothing that could be done is left undone.
@@ -17,15 +17,16 @@
  *      level 0 is full. Nothing goes unnoticed, and nothing is retried in a loop. (Not checked: it
  *      is a rule for the callers.)
  *
- * A flush or compaction that found no space is not a failure of this kind: commits learn that the disk
- * is full (db_space.c), and it is tried again with the next request.
+ * A flush or compaction that found no space is not a failure of this kind: commits learn that the
+ * disk is full (db_space.c), and it is tried again with the next request.
  *
- * Graphs over runs (compaction_graph.c) are built by one more thread, which may run for minutes; so no flush or
- * compaction waits for it. Failing to build a graph does not fail commits: searches work without it, and it is
- * tried again when more runs come. Closing ends the building at its next step.
+ * Graphs over runs (compaction_graph.c) are built by one more thread, which may run for minutes; so
+ * no flush or compaction waits for it. Failing to build a graph does not fail commits: searches
+ * work without it, and it is tried again when more runs come. Closing ends the building at its next
+ * step.
  *
- * If a job for flushes or compactions cannot be submitted (no memory, no thread), it runs in the thread
- * that asked for it.
+ * If a job for flushes or compactions cannot be submitted (no memory, no thread), it runs in the
+ * thread that asked for it.
  *
  * In simulation jobs run inline, while a thread waits, in an order that follows from the seed.
  *
@@ -36,8 +37,8 @@
 
 #include <string.h>
 
-/* With this many runs in level 0, opening starts a thread that looks for compactions: a program that ends
- * soon after it has written leaves its compactions to the next one. */
+/* With this many runs in level 0, opening starts a thread that looks for compactions: a program
+ * that ends soon after it has written leaves its compactions to the next one. */
 enum { LEVEL0_BUSY = 2 };
 
 static const struct firn_compaction_work_wish flush_wish = {.flushes = true};

@@ -4,8 +4,8 @@
  *
  * One thread at a time leads. The leader appends to the log, applies commits and publishes them
  * (db_write.c); other work that must not run beside a commit takes the place without one: freezing
- * everything for a flush, removing dropped trees, removing old segments of the log. A thread that waits
- * for the place goes before the commits that are queued.
+ * everything for a flush, removing dropped trees, removing old segments of the log. A thread that
+ * waits for the place goes before the commits that are queued.
  *
  * A handle whose log failed is latched: it takes no more commits (db_write.c, I3).
  *

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * instance/db_log.c: the store's log: its name, its options, syncing it, and reading it beside a writer.
+ * instance/db_log.c: the store's log: its name, its options, syncing it, and reading it beside a
+ * writer.
  *
  * A reader takes no lock. The log itself can tell a record that is just being appended from damage.
  * But if the writer removes a segment that the reader still needs, reading ends with FIRN_BUSY, or
@@ -21,30 +22,30 @@
 
 /* ==== up to where the log is acknowledged, for readers in other processes ====
  *
- * A commit is in the log before it is durable. A reader of the files would see it before its put has
- * returned, or see one whose sync then fails. So the writer records in the file LOCK where readers
- * must stop: at the fence, a position in the log. The bytes after it belong to commits that are still
- * being synced.
+ * A commit is in the log before it is durable. A reader of the files would see it before its put
+ * has returned, or see one whose sync then fails. So the writer records in the file LOCK where
+ * readers must stop: at the fence, a position in the log. The bytes after it belong to commits that
+ * are still being synced.
  *
  * The leader of commits writes the fence around a group that wants a sync:
  *   before the append   at the end of the log (raise),
  *   after the sync      at the new end (lower).
- * As long as all groups want a sync, the second write for one group is the first for the next, so each
- * group costs one write. A group that wants no sync is acknowledged when the kernel has it; it removes
- * the fence, once, and later groups of that kind write nothing.
+ * As long as all groups want a sync, the second write for one group is the first for the next, so
+ * each group costs one write. A group that wants no sync is acknowledged when the kernel has it; it
+ * removes the fence, once, and later groups of that kind write nothing.
  *
- * (I1) While a group that wants a sync is in the log but not acknowledged, the fence is before it. So
- *      a reader that has read a record, and then finds no fence, or one further on, may show it.
+ * (I1) While a group that wants a sync is in the log but not acknowledged, the fence is before it.
+ *      So a reader that has read a record, and then finds no fence, or one further on, may show it.
  * (I2) When a commit has returned, the fence is after it or gone: the fence only moves forward.
- * (I3) A fence counts only while a process holds the lock. A writer that has died acknowledges nothing
- *      any more: the next opening recovers the records that it left, so readers show them.
+ * (I3) A fence counts only while a process holds the lock. A writer that has died acknowledges
+ *      nothing any more: the next opening recovers the records that it left, so readers show them.
  *      (Not asserted: the lock is another process's, and readers test it.)
  *
  * A latched handle leaves its fence: no reader sees what failed until the store is opened again.
  *
- * Failure. If the fence cannot be written, it is missing or too early: readers may see a commit early,
- * or late. The writer's own guarantees do not depend on it, so that is no error. A fence whose checksum
- * is wrong is just being written: it is read again, and ignored after some attempts.
+ * Failure. If the fence cannot be written, it is missing or too early: readers may see a commit
+ * early, or late. The writer's own guarantees do not depend on it, so that is no error. A fence
+ * whose checksum is wrong is just being written: it is read again, and ignored after some attempts.
  *
  * The record, 24 bytes at offset 32 of LOCK: segment and offset, 8 bytes each, 4 zeros, and the
  * CRC-32C of these 20 bytes. Segment 0 means that there is no fence. An opening truncates the file,
@@ -55,7 +56,8 @@ enum { FENCE_OFFSET = 32, FENCE_SIZE = 24, CHECKED_SIZE = 20, READS_MAX = 100 };
 
 /* ---- the writer ---- */
 
-/* Whether the fence may be moved there: it moves forward only, unless its present place is unknown. */
+/* Whether the fence may be moved there: it moves forward only, unless its present place is
+ * unknown. */
 static bool
 is_further(struct firn_log_position from, struct firn_log_position to)
 {

@@ -9,11 +9,11 @@
  *         <- borrowed by memtables while no block needs it (at most 3/4)
  *                           added to the cache ->  while memtables do not need it
  *
- * Memtables borrow when all of them together have more than their share, in steps, and give back after
- * flushes. What they leave of their share is added to the cache when the store is opened or refreshed,
- * when it was idle for a while (db_pace.c), and after a bulk load, which sorts in that memory. Commits
- * take it back step by step as memtables grow. A flush does not return it: under steady writes the cache
- * would otherwise grow and shrink with every flush.
+ * Memtables borrow when all of them together have more than their share, in steps, and give back
+ * after flushes. What they leave of their share is added to the cache when the store is opened or
+ * refreshed, when it was idle for a while (db_pace.c), and after a bulk load, which sorts in that
+ * memory. Commits take it back step by step as memtables grow. A flush does not return it: under
+ * steady writes the cache would otherwise grow and shrink with every flush.
  *
  * Failure: none. A cache whose blocks are pinned keeps them until they are unpinned.
  */

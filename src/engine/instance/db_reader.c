@@ -2,16 +2,16 @@
  *
  * instance/db_reader.c: readers in other processes, and what the writer must keep for them.
  *
- * A reader takes no lock that keeps a writer out. It takes a shared lock on one byte of the file FIRN
- * that stands for the version of MANIFEST that it uses: byte 2^32 + version, far beyond the file's
- * end. This also works on a file system that cannot be written to. The writer never locks these
- * bytes. Before it removes a run, or a segment of the log or of MANIFEST, that only older versions
- * need, it asks whether a process has locked a byte below that version. The system releases a
- * process's locks when it ends.
+ * A reader takes no lock that keeps a writer out. It takes a shared lock on one byte of the file
+ * FIRN that stands for the version of MANIFEST that it uses: byte 2^32 + version, far beyond the
+ * file's end. This also works on a file system that cannot be written to. The writer never locks
+ * these bytes. Before it removes a run, or a segment of the log or of MANIFEST, that only older
+ * versions need, it asks whether a process has locked a byte below that version. The system
+ * releases a process's locks when it ends.
  *
- * A reader does not know the version before it has read MANIFEST. So it first locks byte 2^32 itself,
- * which stands for a version older than all, then reads MANIFEST, then locks the byte of the version
- * that it has found, and only then unlocks the first one. No race takes a file from it:
+ * A reader does not know the version before it has read MANIFEST. So it first locks byte 2^32
+ * itself, which stands for a version older than all, then reads MANIFEST, then locks the byte of
+ * the version that it has found, and only then unlocks the first one. No race takes a file from it:
  * (I1) If the writer asks after the reader has locked, the answer is yes, and nothing is removed.
  * (I2) If the writer asks before that, the version that it asks about was in MANIFEST earlier, so
  *      before the reader began to read. The reader then finds that version or a newer one, and the
@@ -22,10 +22,11 @@
  *
  * A process that copies the store (copy_capture.c) keeps byte 2^32 locked until it has read
  * everything. Then no run is removed, by the rules above. Segments of the log and of MANIFEST are
- * removed some time after the writer has decided that they may be, so the writer asks about that byte
- * once more, right before.
+ * removed some time after the writer has decided that they may be, so the writer asks about that
+ * byte once more, right before.
  *
- * If the question cannot be answered, the answer counts as yes: files stay, and nothing else happens.
+ * If the question cannot be answered, the answer counts as yes: files stay, and nothing else
+ * happens.
  */
 #include "base/check.h"
 #include "instance/db_handle.h"

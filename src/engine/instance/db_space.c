@@ -3,29 +3,33 @@
  * instance/db_space.c: the reserve for a full disk.
  *
  * A store on a full disk must still be able to delete, and to turn what was deleted into free
- * space: both need a little space first. So the store keeps a file RESERVE: an eighth of the size of
- * the store, at most RESERVE_MEMTABLES times a memtable (on a small disk at most an eighth of the size
- * that the store can reach, if that is more); a store below RESERVE_FROM has none. It grows by at most
- * half of what is free; if it cannot grow, it stays as it is. Closing frees what exceeds this size.
+ * space: both need a little space first. So the store keeps a file RESERVE: an eighth of the size
+ * of the store, at most RESERVE_MEMTABLES times a memtable (on a small disk at most an eighth of
+ * the size that the store can reach, if that is more); a store below RESERVE_FROM has none. It
+ * grows by at most half of what is free; if it cannot grow, it stays as it is. Closing frees what
+ * exceeds this size.
  *
- * When an append, a flush or a compaction finds no space, most of the reserve is freed, and the store
- * counts as full until a commit finds space again (db_full.c). Flushes and compactions are tried again with every
- * commit, until they succeed. The background begins only those for which the remaining space suffices, so it takes
- * nothing from the deletes.
+ * When an append, a flush or a compaction finds no space, most of the reserve is freed, and the
+ * store counts as full until a commit finds space again (db_full.c). Flushes and compactions are
+ * tried again with every commit, until they succeed. The background begins only those for which the
+ * remaining space suffices, so it takes nothing from the deletes.
  *
- * The last LAST_BYTES of the file are kept for what must not fail: opening writes a segment's header
- * and may have to make the log durable, and a drain that finds no other space begins with them.
+ * The last LAST_BYTES of the file are kept for what must not fail: opening writes a segment's
+ * header and may have to make the log durable, and a drain that finds no other space begins with
+ * them.
  *
- * Deleting the files of other rooms in the store's directory (packs of a workspace) takes commits and
- * small merges of the store: the reserve has a 128th of their size for that, 64 KiB to 1 MiB.
+ * Deleting the files of other rooms in the store's directory (packs of a workspace) takes commits
+ * and small merges of the store: the reserve has a 128th of their size for that, 64 KiB to 1 MiB.
  * The output of a flush or compaction must fit into the reserve; otherwise garbage that is spread
- * over the whole store could not be turned into space. So what the store writes at once is fitted to
- * the size that it can reach: its own bytes plus the free ones, when it is opened for writing. On a
- * disk of 100 MB, memtables, runs and value files are small parts of that, with any memory budget
- * (fit, and lsm_options in db_image.c). On a disk with more than some GiB to spare nothing changes.
+ * over the whole store could not be turned into space. So what the store writes at once is fitted
+ * to the size that it can reach: its own bytes plus the free ones, when it is opened for writing.
+ * On a disk of 100 MB, memtables, runs and value files are small parts of that, with any memory
+ * budget (fit, and lsm_options in db_image.c). On a disk with more than some GiB to spare nothing
+ * changes.
  *
  * The space of a removed file may count as free only once the removal is on the disk. So on a full
- * disk every removal is followed by a sync of the whole file system. Nothing depends on its success.
+ * disk every removal is followed by a sync of the whole file system. Nothing depends on its
+ * success.
  *
  * The reserve is a convenience, not a promise: if it cannot be created there is none, and no call
  * fails because of that. It is not synced; what a crash takes of it is created again.
@@ -159,7 +163,8 @@ resize_file(struct firn_os_file *file, uint64_t had, uint64_t size)
     return rc;
 }
 
-/* Returns the size of the reserve afterwards: `size`, or the old size if there is no space for that. */
+/* Returns the size of the reserve afterwards: `size`, or the old size if there is no space for
+ * that. */
 static uint64_t
 resize(struct firn_db *db, uint64_t size)
 {
@@ -202,8 +207,8 @@ store_bytes(struct firn_db *db)
     return bytes + stats.values.bytes;
 }
 
-/* For files that are not the store's own (packs): what the store needs to record their deletion. A store
- * that is too small for a reserve of its own must be able to flush everything. */
+/* For files that are not the store's own (packs): what the store needs to record their deletion. A
+ * store that is too small for a reserve of its own must be able to flush everything. */
 static uint64_t
 wanted_for_beside(struct firn_db *db)
 {
@@ -320,8 +325,8 @@ firn_db_space_trim(struct firn_db *db)
     }
 }
 
-/* Frees what the file has beyond `left`. Also true if the disk was not known to be full: from now on
- * flushes and compactions are fitted to the remaining space. */
+/* Frees what the file has beyond `left`. Also true if the disk was not known to be full: from now
+ * on flushes and compactions are fitted to the remaining space. */
 static bool
 give_up(struct firn_db *db, uint64_t left)
 {

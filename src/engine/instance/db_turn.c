@@ -1,32 +1,35 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * instance/db_turn.c: freezing memtables, and turning the log: new segments that no commit has to wait for.
+ * instance/db_turn.c: freezing memtables, and turning the log: new segments that no commit has to
+ * wait for.
  *
  * When memtables are frozen the log turns: it begins a new segment. Before that the present segment
- * must be durable. After a minute of unsynced commits it may have as much unsynced data as a memtable
- * holds, and a leader that synced it would stop all commits for as long as the disk takes. So this is
- * done ahead:
+ * must be durable. After a minute of unsynced commits it may have as much unsynced data as a
+ * memtable holds, and a leader that synced it would stop all commits for as long as the disk takes.
+ * So this is done ahead:
  *
  *   idle      the leader finds that memtables should be frozen. If little of the log is unsynced, it
- *             turns the log at once. Otherwise it submits a job and changes nothing: commits continue
- *             into the same memtable and the same segment.
- *   readying  the job gets a spare file for the next segment (log_rotate.c) and syncs the log, again
- *             and again, because commits continue meanwhile, until little is unsynced. No turn begins
- *             during this: the leader would wait for that sync to end.
+ *             turns the log at once. Otherwise it submits a job and changes nothing: commits
+ *             continue into the same memtable and the same segment.
+ *   readying  the job gets a spare file for the next segment (log_rotate.c) and syncs the log,
+ *   again
+ *             and again, because commits continue meanwhile, until little is unsynced. No turn
+ *             begins during this: the leader would wait for that sync to end.
  *   ready     the next leader freezes memtables and turns the log: little is left to be synced.
  *
- * A job also finishes what a turn leaves to be done. No turn begins while another thread syncs the log
- * (a flush does that before its runs are installed).
+ * A job also finishes what a turn leaves to be done. No turn begins while another thread syncs the
+ * log (a flush does that before its runs are installed).
  *
  * (I1) Memory does not depend on the job. If a memtable or the log has grown a quarter beyond its
- *      limit, it is frozen all the same, and the leader does what is left. So memory is bounded even
- *      if the job is late, does not run or fails; and in simulation, where jobs run only while a
- *      thread waits. (Not checked: the caller decides is_urgent.)
+ *      limit, it is frozen all the same, and the leader does what is left. So memory is bounded
+ *      even if the job is late, does not run or fails; and in simulation, where jobs run only while
+ *      a thread waits. (Not checked: the caller decides is_urgent.)
  *
  * A sync that fails in the job latches the log; the next commit reports it.
  *
- * Leaders change `phase`, except for the step from readying to ready, which is the job's. A job that
- * ends late may mark a later turn as ready that is not: that turn then takes longer, and nothing else.
+ * Leaders change `phase`, except for the step from readying to ready, which is the job's. A job
+ * that ends late may mark a later turn as ready that is not: that turn then takes longer, and
+ * nothing else.
  *
  * The oldest segments are removed once their data is in runs and no reader needs them.
  *
@@ -37,10 +40,10 @@
 
 /* ---- getting the log ready ---- */
 
-/* QUICK_BYTES_MAX is synced in a few milliseconds. The bytes written during the job's last sync may be more
- * than that. If they are much more, the log became ready long ago, for a turn that did not come. Each sync
- * covers what came during the previous one, so a few syncs make it little, unless the disk is slower than
- * the commits. */
+/* QUICK_BYTES_MAX is synced in a few milliseconds. The bytes written during the job's last sync may
+ * be more than that. If they are much more, the log became ready long ago, for a turn that did not
+ * come. Each sync covers what came during the previous one, so a few syncs make it little, unless
+ * the disk is slower than the commits. */
 enum { QUICK_BYTES_MAX = 1 << 20, READY_BYTES_MAX = 8 << 20, READY_SYNCS_MAX = 6 };
 
 enum phase { PHASE_IDLE, PHASE_READYING, PHASE_READY };

@@ -220,7 +220,8 @@ struct firn_log_watch {
     char name[FIRN_LOG_SEGMENT_NAME_SIZE];
     char next_name[FIRN_LOG_SEGMENT_NAME_SIZE];
 };
-/* For a log that was opened read-only. dir is borrowed until end: a handle of the log's directory. */
+/* For a log that was opened read-only. dir is borrowed until end: a handle of the log's
+ * directory. */
 void firn_log_watch_begin(const struct firn_log *log, struct firn_os_dir *dir,
                           struct firn_log_watch *out);
 /* Closes the file. */

@@ -2,10 +2,10 @@
  *
  * log/log_capture.c: which bytes of which files are a log that another process may be writing.
  *
- * A log is only appended to, so what was read of it is a log of its own: the same segments, each up to
- * its end, the newest one up to the last whole record that was there. Bytes after an end are not part
- * of the log, may change at any time, and are left out. A copy is therefore an earlier state of the
- * log, even while records are appended; without appends, reading again gives the same.
+ * A log is only appended to, so what was read of it is a log of its own: the same segments, each up
+ * to its end, the newest one up to the last whole record that was there. Bytes after an end are not
+ * part of the log, may change at any time, and are left out. A copy is therefore an earlier state
+ * of the log, even while records are appended; without appends, reading again gives the same.
  *
  * Nothing is copied here. To copy, keep the log's gate shut (log.h) from before the call until the
  * files have been read: then everything that is listed stays in its place, with the same bytes.

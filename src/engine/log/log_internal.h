@@ -166,7 +166,8 @@ FIRN_MUST_CHECK int firn_log_segment_check_prefix(const char *prefix, firn_error
 /* Appends the numbers of all existing segments to out, as uint64_t, ascending. */
 FIRN_MUST_CHECK int firn_log_segment_list(struct firn_os_dir *dir, const char *prefix,
                                           struct firn_buf *out, firn_error *err);
-/* FIRN_UNTRUSTED if a file has the name of a segment that the directory's guard does not let count. */
+/* FIRN_UNTRUSTED if a file has the name of a segment that the directory's guard does not let
+ * count. */
 FIRN_MUST_CHECK int firn_log_segment_refuse_foreign(struct firn_os_dir *dir, const char *prefix,
                                                     firn_error *err);
 /* Removes files that are not part of the log: segments numbered below oldest, and files of segments

@@ -13,8 +13,8 @@
  *
  * Locking: all of it with the token, so no segment is given up meanwhile.
  *
- * Failure: nothing has changed except, perhaps, that the file will not become a spare. If the turn to
- * the next segment still had to be finished, and that fails, the log is latched.
+ * Failure: nothing has changed except, perhaps, that the file will not become a spare. If the turn
+ * to the next segment still had to be finished, and that fails, the log is latched.
  */
 #include "base/bytes.h"
 #include "base/check.h"

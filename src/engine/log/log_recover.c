@@ -322,8 +322,9 @@ next_candidate(uint64_t salt, uint64_t offset, firn_slice bytes, bool *out_found
     return offset;
 }
 
-/* Moves the offset to where the search continues: after the hole, if it is in one. A record's first 8 bytes may be
- * zeros, the 8 bytes after them are not: it may begin that much before a run of data. */
+/* Moves the offset to where the search continues: after the hole, if it is in one. A record's first
+ * 8 bytes may be zeros, the 8 bytes after them are not: it may begin that much before a run of
+ * data. */
 static int
 skip_hole(struct firn_log_reader *reader, uint64_t *offset, struct search *search, firn_error *err)
 {
@@ -422,8 +423,8 @@ reader_tail(struct firn_log_reader *reader, uint64_t offset, struct firn_log_rea
 }
 
 /* The first whole record at or after *offset, a multiple of 8, which is set to the place after it;
- * *out_is_found is false if there is none. *search, kept for the whole segment, counts bytes read in
- * vain: FIRN_CORRUPT when there are unreasonably many. */
+ * *out_is_found is false if there is none. *search, kept for the whole segment, counts bytes read
+ * in vain: FIRN_CORRUPT when there are unreasonably many. */
 static int
 recover_reader_find(struct firn_log_reader *reader, uint64_t *offset, struct search *search,
                     struct firn_log_reader_record *out, bool *out_is_found, firn_error *err)

@@ -2,23 +2,23 @@
  *
  * log/log_watch.c: whether a log has changed since a reader in another process has read it.
  *
- * Reading a log again costs a hundred microseconds, and most readers find the same as before. Whatever a
- * writer adds shows at one of three places: a record at the end of the segment that was the newest, a segment
- * with the next number, or, if the writer has removed both since, a name that is gone. So three system calls
- * find out. No time and no size of a file counts: clocks are coarse, and space is prepared before there are
- * records in it.
+ * Reading a log again costs a hundred microseconds, and most readers find the same as before.
+ * Whatever a writer adds shows at one of three places: a record at the end of the segment that was
+ * the newest, a segment with the next number, or, if the writer has removed both since, a name that
+ * is gone. So three system calls find out. No time and no size of a file counts: clocks are coarse,
+ * and space is prepared before there are records in it.
  *
- * (I16) A record that was appended before the question is found. If it is in the segment that was read, a
- *      record is at the end. If it is in a later one, the next number is there; or that one has a successor
- *      too, and then NEXT is at the end. In both cases the file may have become a spare meanwhile and
- *      have other bytes, but only after it has lost its name, for which the last call asks.
- *      (Not checked: the writer is another process.)
+ * (I16) A record that was appended before the question is found. If it is in the segment that was
+ *      read, a record is at the end. If it is in a later one, the next number is there; or that one
+ *      has a successor too, and then NEXT is at the end. In both cases the file may have become a
+ *      spare meanwhile and have other bytes, but only after it has lost its name, for which the
+ *      last call asks. (Not checked: the writer is another process.)
  *
- * A reader from whom the fence hid records has read the log up to the fence. It finds the same as long as the
- * fence stays there, and more when it has moved on, although the log stays as it is.
+ * A reader from whom the fence hid records has read the log up to the fence. It finds the same as
+ * long as the fence stays there, and more when it has moved on, although the log stays as it is.
  *
- * Failure: whatever cannot be found out counts as a change. The reader then reads the log, and meets the
- * failure there.
+ * Failure: whatever cannot be found out counts as a change. The reader then reads the log, and
+ * meets the failure there.
  */
 #include "base/check.h"
 #include "log/log_internal.h"

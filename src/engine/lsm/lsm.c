@@ -329,8 +329,8 @@ may_remove(void *ctx)
     return host->no_reader_below(host->ctx, 1);
 }
 
-/* Whether there is no MANIFEST. One that the directory's guard does not let count (os/os_guard.h) is none
- * only where none is needed: the caller may create one. */
+/* Whether there is no MANIFEST. One that the directory's guard does not let count (os/os_guard.h)
+ * is none only where none is needed: the caller may create one. */
 static bool
 is_none(int rc)
 {

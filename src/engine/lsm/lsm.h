@@ -40,7 +40,8 @@ struct firn_lsm_host {
     void *ctx;
     /* Syncs the log up to and including everything that was applied before the call. */
     int (*sync_log)(void *ctx, firn_error *err);
-    /* Whether files may still be written and MANIFEST changed: asked before each of both. May be NULL: yes. */
+    /* Whether files may still be written and MANIFEST changed: asked before each of both. May be
+     * NULL: yes. */
     int (*may_change)(void *ctx, firn_error *err);
     /* How far the log is durable; each change of MANIFEST records it. segment 0: not known. May be
      * NULL. */
@@ -184,8 +185,8 @@ FIRN_MUST_CHECK int firn_lsm_tree_apply(struct firn_lsm_tree *tree, const struct
 size_t firn_lsm_tree_active_bytes(const struct firn_lsm_tree *tree);
 /* The same of all memtables of all trees, frozen ones included. Any thread. */
 size_t firn_lsm_memtable_bytes(const struct firn_lsm *lsm);
-/* Both without the first FIRN_LSM_SMALL_BYTES of each memtable: a memtable with nothing beyond these is small, and
- * flushing it frees next to nothing. About a dozen short entries fit. */
+/* Both without the first FIRN_LSM_SMALL_BYTES of each memtable: a memtable with nothing beyond
+ * these is small, and flushing it frees next to nothing. About a dozen short entries fit. */
 enum { FIRN_LSM_SMALL_BYTES = 1536 };
 size_t firn_lsm_tree_active_excess(const struct firn_lsm_tree *tree);
 size_t firn_lsm_memtable_excess(const struct firn_lsm *lsm);
@@ -295,7 +296,8 @@ struct firn_lsm_cursor_options {
     const firn_slice *upper;
     uint64_t time_ms; /* of the read; FIRN_LSM_TIME_NOW: when the cursor is created */
     bool
-        keys_only; /* the values of entries are undefined, and values in value files are not read at all */
+        /* the values of entries are undefined, and values in value files are not read at all */
+        keys_only;
     /* As in run/run_kind.h; borrowed as long as the cursor. NULL: all. Memtables give whole
      * values. */
     const struct firn_run_projection *projection;

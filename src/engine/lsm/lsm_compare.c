@@ -20,8 +20,8 @@
  *      refuse it: with an older MANIFEST their runs would be missing too, and every read can do
  *      without them.
  *
- * A reader keeps the files of its MANIFEST from being removed (instance/db_reader.c) before it comes
- * here, so a writer beside it makes nothing look missing.
+ * A reader keeps the files of its MANIFEST from being removed (instance/db_reader.c) before it
+ * comes here, so a writer beside it makes nothing look missing.
  *
  * Memory: sizeof(struct named) bytes for each file.
  */

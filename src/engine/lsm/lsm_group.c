@@ -269,8 +269,8 @@ firn_lsm_group_row(struct firn_lsm_group *group, uint32_t row, struct firn_lsm_g
 
 /* ---- searching ---- */
 
-/* Appends the first column of the key of a block's first row to out, if it is known without decoding the block: keys
- * ascend, so it is the smallest of its block. */
+/* Appends the first column of the key of a block's first row to out, if it is known without
+ * decoding the block: keys ascend, so it is the smallest of its block. */
 static bool
 add_block_start(const struct firn_lsm_group *group, uint32_t row, struct firn_buf *out)
 {

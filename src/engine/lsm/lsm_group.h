@@ -83,8 +83,8 @@ FIRN_MUST_CHECK int firn_lsm_group_key(struct firn_lsm_group *group, uint32_t ro
                                        struct firn_buf *out, firn_error *err);
 FIRN_MUST_CHECK int firn_lsm_group_row(struct firn_lsm_group *group, uint32_t row,
                                        struct firn_lsm_group_row *out, firn_error *err);
-/* The first row from `first` on, before `end`, whose key is not below key; `end` if there is none. memory
- * is working memory. */
+/* The first row from `first` on, before `end`, whose key is not below key; `end` if there is none.
+ * memory is working memory. */
 FIRN_MUST_CHECK int firn_lsm_group_find(struct firn_lsm_group *group, firn_slice key,
                                         uint32_t first, uint32_t end, struct firn_buf *memory,
                                         uint32_t *out, firn_error *err);

@@ -59,8 +59,8 @@ void firn_lsm_state_unref(struct firn_lsm_state *state);
 
 struct firn_compaction_work;
 
-/* How large a run may be that gets graphs (compaction_graph.c): a run that has reached one of both is
- * large enough. No rows: runs get no graphs. */
+/* How large a run may be that gets graphs (compaction_graph.c): a run that has reached one of both
+ * is large enough. No rows: runs get no graphs. */
 struct firn_lsm_graph_limits {
     uint64_t rows;
     uint64_t bytes;

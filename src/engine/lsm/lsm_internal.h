@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * lsm/lsm_internal.h: what only the files of lsm/ share. Only files of this folder and tests include
- * it.
+ * lsm/lsm_internal.h: what only the files of lsm/ share. Only files of this folder and tests
+ * include it.
  */
 #ifndef FIRN_LSM_LSM_INTERNAL_H
 #define FIRN_LSM_LSM_INTERNAL_H

@@ -329,8 +329,8 @@ add_piece(struct plan *plan, const struct firn_lsm_piece *piece, firn_error *err
                : firn_error_no_memory(err, "the pieces of a scan");
 }
 
-/* The keys from plan->at up to the stretch's end are to be merged, if there are any. parts: those before
- * `end` that are not direct. */
+/* The keys from plan->at up to the stretch's end are to be merged, if there are any. parts: those
+ * before `end` that are not direct. */
 static int
 add_merged(struct plan *plan, const struct stretch *stretch, size_t end, firn_error *err)
 {
@@ -624,7 +624,8 @@ pin_graph(struct firn_lsm_pieces *pieces, uint32_t column, uint32_t metric,
 void
 firn_lsm_pieces_graph_spoil(const struct firn_lsm_pieces_graph *graph)
 {
-    /* Read by pin_graph, and by compaction_graph.c: which of two threads comes first does not matter. */
+    /* Read by pin_graph, and by compaction_graph.c: which of two threads comes first does not
+     * matter. */
     atomic_store_explicit(&graph->graph_file->is_damaged, true, memory_order_relaxed);
     atomic_store_explicit(&graph->run_file->graphs_seen, 0, memory_order_relaxed);
 }

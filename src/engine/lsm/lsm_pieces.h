@@ -7,7 +7,8 @@
  * piece. The view sees all of them, and they are in the order of keys. Their columns, those of the
  * primary key included, are chunks of the group:
  *
- *     rc = firn_column_pin_chunk(piece.run, piece.group, column->id, FIRN_BLOCK_CACHE_SCAN, &pin, err);
+ *     rc = firn_column_pin_chunk(piece.run, piece.group, column->id, FIRN_BLOCK_CACHE_SCAN, &pin,
+ *     err);
  *
  * FIRN_OK: pin.chunk has a value for each row of the group (encoding/encoding.h); rows outside
  * [first, first + count) must be skipped. FIRN_NOT_FOUND: the run is older than the column; all
@@ -96,8 +97,8 @@ struct firn_lsm_pieces_graph {
 FIRN_MUST_CHECK int firn_lsm_pieces_graphs(struct firn_lsm_pieces *pieces, uint32_t column,
                                            uint32_t metric, struct firn_buf *out,
                                            uint64_t *out_damaged, firn_error *err);
-/* Notes that the graph is damaged, if that was found only when it was searched: until the store is closed it is not used
- * any more, and the next compaction builds another one. Any thread. */
+/* Notes that the graph is damaged, if that was found only when it was searched: until the store is
+ * closed it is not used any more, and the next compaction builds another one. Any thread. */
 void firn_lsm_pieces_graph_spoil(const struct firn_lsm_pieces_graph *graph);
 
 /* For a direct piece: which rows of the group lie within the bounds; there may be none. Reads keys

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * lsm/lsm_vectors.h: the vectors of one column of a run, row after row, as the source of a graph (graph/graph.h).
+ * lsm/lsm_vectors.h: the vectors of one column of a run, row after row, as the source of a graph
+ * (graph/graph.h).
  *
  * One thread. The run must stay open.
  */
@@ -38,11 +39,13 @@ struct firn_lsm_vectors {
     struct firn_buf bytes;
 };
 
-/* FIRN_NOT_FOUND, without a text, where the run has no such column of vectors. The caller deinits it then, too. */
+/* FIRN_NOT_FOUND, without a text, where the run has no such column of vectors. The caller deinits
+ * it then, too. */
 FIRN_MUST_CHECK int firn_lsm_vectors_init(struct firn_lsm_vectors *vectors, struct firn_run *run,
                                           uint32_t column, firn_error *err);
 void firn_lsm_vectors_deinit(struct firn_lsm_vectors *vectors);
-/* Row i of the source is row i of the run, over all groups. Rows that are no puts, or whose vector is null, have none. */
+/* Row i of the source is row i of the run, over all groups. Rows that are no puts, or whose vector
+ * is null, have none. */
 struct firn_graph_source firn_lsm_vectors_source(struct firn_lsm_vectors *vectors);
 
 #endif

@@ -22,7 +22,8 @@
  * Backwards. The keys of the piece are merged forwards, and the winners are returned from the last
  * on. If memtables have too many entries for that, or a cursor is needed, a cursor walks backwards.
  *
- * (I1) Rows of a batch, and batches, are in the order of keys, or in the reverse order; no key comes twice.
+ * (I1) Rows of a batch, and batches, are in the order of keys, or in the reverse order; no key
+ *      comes twice.
  * (I2) Open sources are at a key that is not below the key of the last winner. Both follow from the
  *      order of keys in runs. Runs come from files, and damage must not abort the program, so
  *      neither is asserted; tests compare batches with cursors.

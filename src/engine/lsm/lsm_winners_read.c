@@ -10,7 +10,8 @@
  * (I1) A row group is visited once for each column and batch, at its first wanted row. (Not
  *      checked: is_first_of_part is the rule.)
  *
- * Memory: the caller's scratch, which has the values of one column of one batch, and one pinned chunk.
+ * Memory: the caller's scratch, which has the values of one column of one batch, and one pinned
+ * chunk.
  *
  * Failure: FIRN_CORRUPT names the column. The batch is as it was.
  */
@@ -130,7 +131,8 @@ set_all(struct target *target, uint32_t part, size_t k, const struct firn_cell *
     return rc;
 }
 
-/* The rows of a part that lie in one block: those numbers from `begin` to `end` with a bit in mask. */
+/* The rows of a part that lie in one block: those numbers from `begin` to `end` with a bit in
+ * mask. */
 struct block_rows {
     uint32_t part;
     uint32_t block;

@@ -35,8 +35,8 @@
  * Range deletes are not entries: they are in a separate range set, which can be read without locks
  * too.
  *
- * All empty tables have one root, which nothing changes: a store may have many keyspaces, of which few are
- * written to. The first entry gets a leaf and makes it the root.
+ * All empty tables have one root, which nothing changes: a store may have many keyspaces, of which
+ * few are written to. The first entry gets a leaf and makes it the root.
  *
  * Memory (memtable_memory.c). An insertion allocates all the memory that it may need before it
  * changes anything; reserve does so for many insertions ahead. Fields that readers do not use
@@ -337,8 +337,8 @@ shared_size(firn_slice a, firn_slice b)
 
 /* ---- the table ---- */
 
-/* The root of all tables without entries. Nothing ever changes it: the first entry gets a leaf of its own, so a
- * reader that still holds this one finds what was there when it came. */
+/* The root of all tables without entries. Nothing ever changes it: the first entry gets a leaf of
+ * its own, so a reader that still holds this one finds what was there when it came. */
 static struct firn_memtable_node no_entries;
 
 int

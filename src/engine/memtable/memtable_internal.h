@@ -419,8 +419,8 @@ firn_memtable_filter_line(const struct firn_memtable_filter *filter, uint64_t ha
            (size_t)(((hash >> 32) * filter->line_count) >> 32) * FIRN_MEMTABLE_FILTER_LINE_WORDS;
 }
 
-/* The i-th of a key's bits: which word of the line (seven bits of the hash number a bit of a pair of
- * words), and the bit in it. */
+/* The i-th of a key's bits: which word of the line (seven bits of the hash number a bit of a pair
+ * of words), and the bit in it. */
 static inline size_t
 firn_memtable_filter_bit(uint64_t hash, size_t i, uint64_t *out_bit)
 {

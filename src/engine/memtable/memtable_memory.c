@@ -3,12 +3,11 @@
  * memtable/memtable_memory.c: blocks for entries and slabs of nodes.
  *
  * Both grow with the table, so that a small table is small, and thousands of trees with a few
- * entries each fit into little memory: blocks from 128 bytes to 1 MiB, slabs from one node to 64. An
- * empty table has neither: its root is a leaf that all empty tables share. A table whose entries fit
- * into its root needs no spare nodes.
- * Nothing is freed before the table is (I1 in memtable.c). A table that has grown to CHUNKS_FROM
- * takes the memory for both from chunks in large pages, if it has a pool (memtable_pool.c); pieces
- * that are too large for that are still allocated separately.
+ * entries each fit into little memory: blocks from 128 bytes to 1 MiB, slabs from one node to 64.
+ * An empty table has neither: its root is a leaf that all empty tables share. A table whose entries
+ * fit into its root needs no spare nodes. Nothing is freed before the table is (I1 in memtable.c).
+ * A table that has grown to CHUNKS_FROM takes the memory for both from chunks in large pages, if it
+ * has a pool (memtable_pool.c); pieces that are too large for that are still allocated separately.
  *
  * Entries are cut from a room. When the room is too small for the next entry, the larger of its
  * rest and the rest of the room before is kept, so that a large entry does not waste the rest of a

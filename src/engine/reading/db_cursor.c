@@ -2,20 +2,20 @@
  *
  * reading/db_cursor.c: walking the keys of a keyspace as a view sees them.
  *
- * The walk itself is a cursor of lsm/, over the memtables and runs as they were when it was created.
- * This file adds the view, which is registered while the cursor is open, and the bounds.
+ * The walk itself is a cursor of lsm/, over the memtables and runs as they were when it was
+ * created. This file adds the view, which is registered while the cursor is open, and the bounds.
  *
  * Bounds. The prefix is turned into bounds: keys with the prefix begin at the prefix itself and end
- * before the smallest string that is greater than all of them. That string is the prefix without its
- * trailing 0xff bytes, with its last byte increased; a prefix of only 0xff bytes has none. Lower is
- * the larger of the lower bounds, upper the smaller of the upper ones; the range is empty if upper
- * is not above lower.
+ * before the smallest string that is greater than all of them. That string is the prefix without
+ * its trailing 0xff bytes, with its last byte increased; a prefix of only 0xff bytes has none.
+ * Lower is the larger of the lower bounds, upper the smaller of the upper ones; the range is empty
+ * if upper is not above lower.
  *
  * A cursor of a transaction also shows what that has written: then the overlay does all moves and
  * lookups (struct firn_db_cursor_overlay).
  *
- * (I1) `inner` is NULL if there is nothing to walk: an empty range, or a keyspace that the view does
- *      not have. Such a cursor is never valid.
+ * (I1) `inner` is NULL if there is nothing to walk: an empty range, or a keyspace that the view
+ *      does not have. Such a cursor is never valid.
  */
 #include "base/check.h"
 #include "reading/db_reading_handle.h"
@@ -38,8 +38,8 @@ struct firn_db_cursor {
 
 /* ---- bounds ---- */
 
-/* Sets upper to the smallest string after all that begin with prefix; has_upper is false if there is
- * none. */
+/* Sets upper to the smallest string after all that begin with prefix; has_upper is false if there
+ * is none. */
 static int
 set_prefix_end(struct firn_db_cursor *cursor, firn_slice prefix)
 {
@@ -163,8 +163,8 @@ open_inner(struct firn_db_cursor *cursor, struct firn_db_tree *tree, firn_error 
     return firn_lsm_cursor_create(tree->lsm_tree, &options, &cursor->inner, err);
 }
 
-/* Refuses a cursor of now over a keyspace that does not exist now, which includes one that was created
- * after the checkpoint that was restored. */
+/* Refuses a cursor of now over a keyspace that does not exist now, which includes one that was
+ * created after the checkpoint that was restored. */
 static int
 refuse_out(const struct firn_db_keyspace *keyspace, const struct firn_db_cursor_options *options,
            firn_error *err)

@@ -5,8 +5,8 @@
  * A read of now takes no lock and registers no view: it reads [1, published]. That is safe unless a
  * flush or compaction asked for the views after `published` was read, and has already replaced what
  * it read by what it kept. It may then have dropped a version that this read needs, because of a
- * newer one that this read does not see: the read's view was in no list. Flushes and compactions ask
- * rarely, and each time views_taken grows. So:
+ * newer one that this read does not see: the read's view was in no list. Flushes and compactions
+ * ask rarely, and each time views_taken grows. So:
  *
  * (I1) views_taken is read before `published` and again after the read. If it is unchanged, every
  *      compaction whose result the read can have met had asked earlier. All newer versions because
@@ -20,9 +20,9 @@
  * A read-only handle has no flushes and compactions. Its image may go away instead, by a refresh:
  * reads are inside the epoch while they use it.
  *
- * is_out says whether a keyspace does not exist now. A read of now checks it first; a read at a view
- * checks what came later under the name. A read that has checked just before a drop or a restore may
- * still find everything, or nothing, as if the drop or restore came in between.
+ * is_out says whether a keyspace does not exist now. A read of now checks it first; a read at a
+ * view checks what came later under the name. A read that has checked just before a drop or a
+ * restore may still find everything, or nothing, as if the drop or restore came in between.
  */
 #include "base/check.h"
 #include "base/mem.h"
@@ -30,9 +30,9 @@
 
 /* ==== reading many keys of one keyspace at one view ====
  *
- * A read of one key waits for slow memory several times in sequence: for a filter, for an index, for
- * the place of its block. The addresses are known before the read gets there. So keys are taken in
- * groups. What all keys of a group need first is prefetched together, then what they need next
+ * A read of one key waits for slow memory several times in sequence: for a filter, for an index,
+ * for the place of its block. The addresses are known before the read gets there. So keys are taken
+ * in groups. What all keys of a group need first is prefetched together, then what they need next
  * (firn_lsm_tree_get_prefetch). The reads themselves follow, and find most of it in the caches.
  *
  * All keys are read at one view: a view of now that is registered during the call, or one that the
@@ -245,7 +245,8 @@ firn_db_get_stamp(const struct firn_db_keyspace *keyspace, const struct firn_db_
     }
     struct firn_view_interval newest = {0};
     if (view != NULL) {
-        /* Commits before the opening of the store are not known: of those, only a view of now has all. */
+        /* Commits before the opening of the store are not known: of those, only a view of now has
+         * all. */
         if (view->db != db || !view->node.was_now || view->node.view.count == 0) {
             return 0;
         }
@@ -258,8 +259,8 @@ firn_db_get_stamp(const struct firn_db_keyspace *keyspace, const struct firn_db_
         }
         firn_db_view_leave_now(db, slot);
     }
-    /* A restore begins an interval. A commit that changes the keyspace appears in written_at before the view
-     * includes it, and counts from then on. */
+    /* A restore begins an interval. A commit that changes the keyspace appears in written_at before
+     * the view includes it, and counts from then on. */
     uint64_t written = atomic_load_explicit(&keyspace->tree->written_at, memory_order_relaxed);
     if (written > newest.last) {
         return 0;
@@ -304,17 +305,17 @@ firn_db_get_columns(struct firn_db_keyspace *keyspace, struct firn_db_view *view
 
 /* ==== reading one key without a copy ====
  *
- * A value in a cached block is returned in place: the block is pinned, and a pinned block stays even if
- * its file is removed. Values in memtables are copied, because a memtable is freed as a whole, and one
- * reader must not keep all of it. Also copied are values that expire, results of merge operands, values
- * in history runs, and values that are too large for the cache.
+ * A value in a cached block is returned in place: the block is pinned, and a pinned block stays
+ * even if its file is removed. Values in memtables are copied, because a memtable is freed as a
+ * whole, and one reader must not keep all of it. Also copied are values that expire, results of
+ * merge operands, values in history runs, and values that are too large for the cache.
  *
- * A pin counts as a user of the store, and of its memory: a pinned block belongs to the budget of the
- * cache and cannot be evicted. If so many are pinned that blocks find no room in the cache, further ones
- * use memory beyond it (block_cache.h).
+ * A pin counts as a user of the store, and of its memory: a pinned block belongs to the budget of
+ * the cache and cannot be evicted. If so many are pinned that blocks find no room in the cache,
+ * further ones use memory beyond it (block_cache.h).
  *
- * Unlike the other reads here, this one registers a view and so takes a mutex, which is cheap compared
- * to the copy that it saves.
+ * Unlike the other reads here, this one registers a view and so takes a mutex, which is cheap
+ * compared to the copy that it saves.
  */
 
 static int

@@ -2,13 +2,13 @@
  *
  * reading/db_pieces.c: what a column scan reads of a keyspace, at a view.
  *
- * The pieces themselves are in lsm/ (lsm_pieces.h): they keep the memtables and runs as they were when they
- * were opened. This file adds the view, which is registered while the pieces are open, as that of a cursor
- * is (db_cursor.c), and the time by which values expire. Scans by other threads use the same view, which
- * does not change.
+ * The pieces themselves are in lsm/ (lsm_pieces.h): they keep the memtables and runs as they were
+ * when they were opened. This file adds the view, which is registered while the pieces are open, as
+ * that of a cursor is (db_cursor.c), and the time by which values expire. Scans by other threads
+ * use the same view, which does not change.
  *
- * (I1) `inner` is NULL if there is nothing to read: an empty range, or a keyspace that the view does not
- *      have.
+ * (I1) `inner` is NULL if there is nothing to read: an empty range, or a keyspace that the view
+ *      does not have.
  */
 #include "lsm/lsm_pieces.h"
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * reading/db_reading.h: views, reads and cursors as the rest of the library sees them. store/db.h includes it.
+ * reading/db_reading.h: views, reads and cursors as the rest of the library sees them. store/db.h
+ * includes it.
  */
 #ifndef FIRN_READING_DB_READING_H
 #define FIRN_READING_DB_READING_H
@@ -23,8 +24,8 @@ FIRN_MUST_CHECK int firn_db_get(struct firn_db_keyspace *keyspace, firn_slice ke
                                 struct firn_buf *out, firn_error *err);
 FIRN_MUST_CHECK int firn_db_get_at(struct firn_db_keyspace *keyspace, struct firn_db_view *view,
                                    firn_slice key, struct firn_buf *out, firn_error *err);
-/* As firn_db_get, for a table's row of which only these columns are needed (run/run_kind.h; NULL: all):
- * other columns may be damaged. */
+/* As firn_db_get, for a table's row of which only these columns are needed (run/run_kind.h; NULL:
+ * all): other columns may be damaged. */
 FIRN_MUST_CHECK int firn_db_get_columns(struct firn_db_keyspace *keyspace,
                                         struct firn_db_view *view, firn_slice key,
                                         const struct firn_run_projection *columns,
@@ -33,9 +34,10 @@ FIRN_MUST_CHECK int firn_db_get_columns(struct firn_db_keyspace *keyspace,
 FIRN_MUST_CHECK int firn_db_get_exists(struct firn_db_keyspace *keyspace, firn_slice key, bool *out,
                                        firn_error *err);
 
-/* A stamp for what a read finds in a keyspace at a view (NULL: now): reads with the same stamp find the same, as no commit or
- * restore has changed the keyspace between them. 0: unknown, as for a read-only handle, a view of a checkpoint, one that is older
- * than the newest change, or while a commit is in progress. Any thread. */
+/* A stamp for what a read finds in a keyspace at a view (NULL: now): reads with the same stamp find
+ * the same, as no commit or restore has changed the keyspace between them. 0: unknown, as for a
+ * read-only handle, a view of a checkpoint, one that is older than the newest change, or while a
+ * commit is in progress. Any thread. */
 uint64_t firn_db_get_stamp(const struct firn_db_keyspace *keyspace,
                            const struct firn_db_view *view);
 
@@ -48,9 +50,9 @@ FIRN_MUST_CHECK int firn_db_get_pinned(struct firn_db_keyspace *keyspace, struct
 /* Any thread. NULL is fine. */
 void firn_db_get_unpin(struct firn_db_pin *pin);
 
-/* Reads many keys at one view (NULL: now). visit gets the number of each key, in order, and the value,
- * whose memory it may take; NULL if the key is missing. If visit returns anything but FIRN_OK, the
- * call ends and returns that. */
+/* Reads many keys at one view (NULL: now). visit gets the number of each key, in order, and the
+ * value, whose memory it may take; NULL if the key is missing. If visit returns anything but
+ * FIRN_OK, the call ends and returns that. */
 struct firn_db_get_many {
     struct firn_db_view *view;
     const firn_slice *keys;
@@ -68,8 +70,8 @@ struct firn_db_cursor_options {
     const firn_slice *prefix;  /* NULL: none */
     struct firn_db_view *view; /* NULL: now; used only while the cursor is opened */
     bool keys_only;            /* values are not read; they appear as empty */
-    /* As in run/run_kind.h: the columns of a table's rows that are needed. Borrowed until the cursor is
-     * closed; NULL: all. */
+    /* As in run/run_kind.h: the columns of a table's rows that are needed. Borrowed until the
+     * cursor is closed; NULL: all. */
     const struct firn_run_projection *projection;
 };
 FIRN_MUST_CHECK int firn_db_cursor_open(struct firn_db_keyspace *keyspace,
@@ -91,9 +93,10 @@ uint64_t firn_db_cursor_expires_ms(const struct firn_db_cursor *cursor);
 
 /* ---- db_pieces.c: pieces of a keyspace for scans of columns (lsm/lsm_pieces.h) ---- */
 
-/* As a cursor does, it keeps its view, registered until close, and the time of its opening. view: NULL means
- * now; otherwise used only during the call. lower and upper: NULL means no bound. layout: columns that include
- * those of the key, borrowed for the call; NULL, if the handle writes: those of the schemas. */
+/* As a cursor does, it keeps its view, registered until close, and the time of its opening. view:
+ * NULL means now; otherwise used only during the call. lower and upper: NULL means no bound.
+ * layout: columns that include those of the key, borrowed for the call; NULL, if the handle writes:
+ * those of the schemas. */
 struct firn_db_pieces;
 struct firn_lsm_pieces;
 struct firn_column_layout; /* lsm/lsm_pieces.h */
@@ -109,8 +112,8 @@ FIRN_MUST_CHECK int firn_db_pieces_open_loose(struct firn_db_keyspace *keyspace,
                                               struct firn_db_pieces **out, firn_error *err);
 /* NULL is fine. */
 void firn_db_pieces_close(struct firn_db_pieces *pieces);
-/* NULL: there is nothing to read (an empty range, or a keyspace that the view does not have). Owned by
- * the pieces. */
+/* NULL: there is nothing to read (an empty range, or a keyspace that the view does not have). Owned
+ * by the pieces. */
 struct firn_lsm_pieces *firn_db_pieces_lsm(const struct firn_db_pieces *pieces);
 
 #endif

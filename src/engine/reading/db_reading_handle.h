@@ -49,8 +49,8 @@ FIRN_MUST_CHECK int firn_db_cursor_open_list(struct firn_db *db, bool is_outside
 
 /* ---- db_get.c ---- */
 
-/* The tree of a keyspace in an image, for reading by a view. *out is NULL if the image is older than
- * the keyspace; FIRN_MISUSE if the keyspace was dropped in the view. */
+/* The tree of a keyspace in an image, for reading by a view. *out is NULL if the image is older
+ * than the keyspace; FIRN_MISUSE if the keyspace was dropped in the view. */
 FIRN_MUST_CHECK int firn_db_get_tree(const struct firn_db_keyspace *keyspace,
                                      const struct firn_db_image *image,
                                      const struct firn_view *view, struct firn_db_tree **out,
@@ -72,13 +72,13 @@ FIRN_MUST_CHECK int firn_db_get_newest(struct firn_db *db, struct firn_db_tree *
 
 /* ---- db_view.c ---- */
 
-/* The entry of a name in the list of keyspaces, as the view sees it; replaces the contents of *bytes, into
- * which *out points. FIRN_NOT_FOUND. */
+/* The entry of a name in the list of keyspaces, as the view sees it; replaces the contents of
+ * *bytes, into which *out points. FIRN_NOT_FOUND. */
 FIRN_MUST_CHECK int firn_db_keyspace_entry_in(struct firn_db_view *view, const char *name,
                                               struct firn_buf *bytes,
                                               struct firn_keyspace_entry *out, firn_error *err);
-/* Opens a view of what is published now. node is the caller's memory, zeroed except for the fields that
- * the caller sets. */
+/* Opens a view of what is published now. node is the caller's memory, zeroed except for the fields
+ * that the caller sets. */
 void firn_db_view_register(struct firn_db *db, struct firn_db_view_node *node,
                            const struct firn_db_tree *tree, bool is_outside);
 /* As firn_db_view_open, at a checkpoint. */
@@ -98,8 +98,8 @@ void firn_db_view_leave_now(struct firn_db *db, size_t slot);
 /* The view of now in an image, up to a sequence. For the leader, or if no other thread knows the
  * image. */
 struct firn_view firn_db_view_now_in(const struct firn_db_image *image, uint64_t sequence);
-/* Opens another view of what a view sees, which must stay open during the call; is_outside: of what is
- * outside views, in the same image. */
+/* Opens another view of what a view sees, which must stay open during the call; is_outside: of what
+ * is outside views, in the same image. */
 void firn_db_view_register_at(struct firn_db *db, struct firn_db_view_node *node,
                               const struct firn_db_tree *tree, const struct firn_db_view_node *view,
                               bool is_outside);
@@ -115,8 +115,8 @@ void firn_db_view_release(void *db, struct firn_view_list *views);
 bool firn_db_visible_in(const struct firn_db_tree *tree, const struct firn_view *view);
 /* Whether the keyspace has ended in a view. Any thread. */
 bool firn_db_visible_is_ended(const struct firn_db_tree *tree, const struct firn_view *view);
-/* Memory for such a note, freed with the image. NULL: out of memory. Requires: the caller has the right
- * to change the list, or no other thread knows the image. */
+/* Memory for such a note, freed with the image. NULL: out of memory. Requires: the caller has the
+ * right to change the list, or no other thread knows the image. */
 struct firn_db_name_end *firn_db_visible_make_end(struct firn_db_image *image)
     __attribute__((warn_unused_result));
 /* Determines for each tree whether its keyspace exists now. For the leader only. */

@@ -3,33 +3,34 @@
  * reading/db_view.c: which views are open, and what compaction must therefore keep.
  *
  * A view is a place on a line of history (history.h): what the line sees, up to a sequence. Public
- * views, cursors, and reads that need a registered view (db_get.c) are nodes of one list. A flush or
- * compaction of lsm/ asks for the list before it decides what to drop (firn_db_view_take). The
+ * views, cursors, and reads that need a registered view (db_get.c) are nodes of one list. A flush
+ * or compaction of lsm/ asks for the list before it decides what to drop (firn_db_view_take). The
  * checkpoints and "now", the newest line without an end, are always in it.
  *
- * (I1) A view of now is registered with the newest published sequence, and both steps hold the mutex
- *      that take holds too. A version that a compaction can drop was in a frozen memtable, so it was
- *      published before the compaction asked. So a view is in the list that the compaction got, or
- *      it sees all newer versions because of which the compaction may drop something. A later restore
- *      makes now of a checkpoint that is in the list, and of what comes after; a later checkpoint is
- *      what now was.
+ * (I1) A view of now is registered with the newest published sequence, and both steps hold the
+ *      mutex that take holds too. A version that a compaction can drop was in a frozen memtable, so
+ *      it was published before the compaction asked. So a view is in the list that the compaction
+ *      got, or it sees all newer versions because of which the compaction may drop something. A
+ *      later restore makes now of a checkpoint that is in the list, and of what comes after; a
+ *      later checkpoint is what now was.
  * (I2) A cursor at a public view copies the place of that view, which is in the list; a view at a
  *      checkpoint is registered while the checkpoint is in it.
  * (I3) Reading now without the mutex (firn_db_view_enter_now): the intervals of now are read before
- *      and after the published sequence. If the first read finds the old intervals, and the sequence
- *      is that of the new line, then the second read finds the new intervals, because they are
- *      stored before the sequence is. A new line with an older sequence is the line as it begins:
- *      the restore is durable by then. Such a reader is inside the epoch while it uses the view,
- *      unless now is the first line, which has no intervals (history.c, I5).
- * (I4) A version that a compaction drops because no view needs it is no younger than any transaction
- *      that begins later, for the reason given in (I1). So a transaction that looks for what was
- *      written since it began finds all of it.
+ *      and after the published sequence. If the first read finds the old intervals, and the
+ *      sequence is that of the new line, then the second read finds the new intervals, because they
+ *      are stored before the sequence is. A new line with an older sequence is the line as it
+ *      begins: the restore is durable by then. Such a reader is inside the epoch while it uses the
+ *      view, unless now is the first line, which has no intervals (history.c, I5).
+ * (I4) A version that a compaction drops because no view needs it is no younger than any
+ *      transaction that begins later, for the reason given in (I1). So a transaction that looks for
+ *      what was written since it began finds all of it.
  * (I1) and (I4) are not checked: only lsm/ knows what a compaction drops.
  *
  * System trees are outside views. Only cursors and reads of that tree itself count for it, and its
  * now is everything committed, also after restores. A cursor counts for its own tree alone, so a
- * long-lived cursor costs other keyspaces nothing. The list of keyspaces has both: names inside views,
- * and names of system keyspaces, which are outside. So for that tree everything counts as a view too.
+ * long-lived cursor costs other keyspaces nothing. The list of keyspaces has both: names inside
+ * views, and names of system keyspaces, which are outside. So for that tree everything counts as a
+ * view too.
  *
  * Time. A view reads at the time of its opening, a checkpoint at that of its creation. Puts that
  * expire by then are gone for it, and later ones stay, however long it is open. So a compaction
@@ -334,7 +335,8 @@ gather_locked(struct firn_db *db, const struct firn_db_image *image, uint32_t tr
     }
 }
 
-/* Where tombstones are kept from: the oldest transaction that may still write looks for later writes. */
+/* Where tombstones are kept from: the oldest transaction that may still write looks for later
+ * writes. */
 static uint64_t
 tombstones_kept_from_locked(const struct firn_db *db)
 {

@@ -6,8 +6,8 @@
  * Restoring an earlier checkpoint brings a dropped keyspace back, and removes one that was created
  * after the checkpoint. Numbers are given out once, so there is one put of each number. A keyspace
  * exists in a view that sees this put, and nothing newer under the same name. In memory, each tree
- * has the sequence of its put, and a chain of what came later under its name, oldest first. Trees of
- * one name share their chain.
+ * has the sequence of its put, and a chain of what came later under its name, oldest first. Trees
+ * of one name share their chain.
  *
  * (I1) No view that sees the put sees a later version of the name that does not concern the
  *      keyspace: a name is used again only after a drop that the view sees.

@@ -2,21 +2,23 @@
  *
  * rescue/rescue.c: builds a sound store from what is left of a damaged one.
  *
- * The damaged directory is only read. Candidates are built in the new directory, the best first, and
- * the first one that opens and is completely sound is taken:
+ * The damaged directory is only read. Candidates are built in the new directory, the best first,
+ * and the first one that opens and is completely sound is taken:
  *   1. everything as it is: the damage is elsewhere, or only the identity was lost;
- *   2. if MANIFEST may not be the newest, or cannot be read: the log up to its first bad place, and the
- *      trees that the runs themselves describe (mend_gather.c), without runs that cannot be read;
+ *   2. if MANIFEST may not be the newest, or cannot be read: the log up to its first bad place, and
+ *      the trees that the runs themselves describe (mend_gather.c), without runs that cannot be
+ *      read;
  *   3. the same with only the runs that MANIFEST names;
- *   4. the trees of 2 and 3 without the changes of checkpoints in the log, then without the log, which
- *      may depend on the contents of a lost run;
- *   5. if there are no runs, so that no MANIFEST was ever needed: the log alone, up to its first bad
- *      place;
+ *   4. the trees of 2 and 3 without the changes of checkpoints in the log, then without the log,
+ *      which may depend on the contents of a lost run;
+ *   5. if there are no runs, so that no MANIFEST was ever needed: the log alone, up to its first
+ *      bad place;
  *   6. an empty store.
  *
  * (I1) Runs and value files are shared by hard links and never written. Logs are copied.
- * (I2) A candidate is judged only by reading it. A part that cannot be read counts as damaged. A failed
- *      write is a failure of the machine and ends the rescue: it must not lead to a worse candidate.
+ * (I2) A candidate is judged only by reading it. A part that cannot be read counts as damaged. A
+ *      failed write is a failure of the machine and ends the rescue: it must not lead to a worse
+ *      candidate.
  * (I3) The new store has an identity of its own.
  * (Not checked: all three follow from which calls are made.)
  */
@@ -38,12 +40,12 @@
 
 /* ==== matching the log and MANIFEST of a damaged store ====
  *
- * The rules are those of an opening (db_replay.c, lsm.c), but nothing is refused. MANIFEST counts as the
- * newest only if both can be read to their ends and nothing contradicts that.
+ * The rules are those of an opening (db_replay.c, lsm.c), but nothing is refused. MANIFEST counts
+ * as the newest only if both can be read to their ends and nothing contradicts that.
  *
- * The history of checkpoints. The newest record VOUCH names the history that MANIFEST had at the newest
- * version that the log names. If the note of the newest segment names a later version, or the records
- * are of a format without this, the history is unknown.
+ * The history of checkpoints. The newest record VOUCH names the history that MANIFEST had at the
+ * newest version that the log names. If the note of the newest segment names a later version, or
+ * the records are of a format without this, the history is unknown.
  */
 
 struct findings {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * rescue/rescue.h: builds a sound store, in another directory, from what is left of a damaged one; and
- * reads single entries of one that cannot be opened.
+ * rescue/rescue.h: builds a sound store, in another directory, from what is left of a damaged one;
+ * and reads single entries of one that cannot be opened.
  */
 #ifndef FIRN_RESCUE_RESCUE_H
 #define FIRN_RESCUE_RESCUE_H
@@ -34,16 +34,17 @@ struct firn_rescue_options {
     void *ctx;
 };
 
-/* Creates a store in `to`, which must not have one, from that in `from`, whose lock the caller holds and
- * where nothing is changed. Sealed files are shared. The caller handles packs. FIRN_NEWER if `from` is of
- * a newer firn; damage is reported and is no failure. After a failure the caller removes what is left. */
+/* Creates a store in `to`, which must not have one, from that in `from`, whose lock the caller
+ * holds and where nothing is changed. Sealed files are shared. The caller handles packs. FIRN_NEWER
+ * if `from` is of a newer firn; damage is reported and is no failure. After a failure the caller
+ * removes what is left. */
 FIRN_MUST_CHECK int firn_rescue(struct firn_os_dir *from, struct firn_os_dir *to,
                                 const struct firn_rescue_options *options,
                                 struct firn_rescue_result *out, firn_error *err);
 
-/* Looks for files of runs that the MANIFEST of the damaged store does not name. They count as lost runs,
- * and the data as shortened. For a store that has lost other things too: by themselves such files are no
- * damage, because a crash leaves them. */
+/* Looks for files of runs that the MANIFEST of the damaged store does not name. They count as lost
+ * runs, and the data as shortened. For a store that has lost other things too: by themselves such
+ * files are no damage, because a crash leaves them. */
 FIRN_MUST_CHECK int firn_rescue_doubt(struct firn_os_dir *from,
                                       const struct firn_rescue_options *options,
                                       struct firn_rescue_result *result, firn_error *err);
@@ -68,10 +69,10 @@ struct firn_rescue_salvage_entry {
     firn_slice key;
     firn_slice value;
 };
-/* Shows the entries of every readable commit in the log, and of every readable run, in any order, some
- * of them twice, including what was replaced, deleted, or never acknowledged. Values in value files are
- * not shown. Borrowed until visit returns; a return other than FIRN_OK ends the walk and is
- * returned. */
+/* Shows the entries of every readable commit in the log, and of every readable run, in any order,
+ * some of them twice, including what was replaced, deleted, or never acknowledged. Values in value
+ * files are not shown. Borrowed until visit returns; a return other than FIRN_OK ends the walk and
+ * is returned. */
 FIRN_MUST_CHECK int firn_rescue_salvage(struct firn_os_dir *dir,
                                         int (*visit)(void *ctx,
                                                      const struct firn_rescue_salvage_entry *entry,
@@ -80,9 +81,9 @@ FIRN_MUST_CHECK int firn_rescue_salvage(struct firn_os_dir *dir,
 
 /* ---- rescue_names.c ---- */
 
-/* Gives names to keyspaces of the store in `to`, which is sound, if the list has lost them, in a commit
- * after `sequence` and all others. Each name is reported, and so are keyspaces that are left out;
- * *out_lost is the number of both. */
+/* Gives names to keyspaces of the store in `to`, which is sound, if the list has lost them, in a
+ * commit after `sequence` and all others. Each name is reported, and so are keyspaces that are left
+ * out; *out_lost is the number of both. */
 FIRN_MUST_CHECK int firn_rescue_names_give(struct firn_os_dir *to, uint64_t sequence,
                                            const struct firn_rescue_options *options,
                                            uint64_t *out_lost, firn_error *err);

@@ -3,13 +3,14 @@
  * rescue/rescue_names.c: keyspaces whose names are lost.
  *
  * The list of keyspaces is itself a keyspace (db_keyspace.c). If its runs, or the log with it, are
- * lost, there may be runs of keyspaces that it does not name, which the next opening would remove. A
- * number that the list has not given out yet, as far as it shows, cannot belong to a dropped keyspace: so
- * that keyspace gets a name, "recovered-<number>". Lower numbers without a name were dropped, and stay so.
+ * lost, there may be runs of keyspaces that it does not name, which the next opening would remove.
+ * A number that the list has not given out yet, as far as it shows, cannot belong to a dropped
+ * keyspace: so that keyspace gets a name, "recovered-<number>". Lower numbers without a name were
+ * dropped, and stay so.
  *
- * Names are given in the order of numbers, without gaps, as replays require. So a keyspace may get a name
- * and turn out to be empty. A crafted run may have any number: keyspaces that need more than NAMES_MAX
- * names are left out, and reported.
+ * Names are given in the order of numbers, without gaps, as replays require. So a keyspace may get
+ * a name and turn out to be empty. A crafted run may have any number: keyspaces that need more than
+ * NAMES_MAX names are left out, and reported.
  */
 #include "rescue/rescue.h"
 

@@ -3,12 +3,12 @@
  * rescue/rescue_salvage.c: single entries of a store that cannot be opened.
  *
  * Commits are found in the log wherever there is a whole record (log.h), runs by the names of their
- * files. A version that is found may be old, replaced, or deleted. Sequences show which of two versions is
- * newer, and the caller must recognize what it is looking for. Only MANIFEST, which may be lost, knows
- * to which keyspace a run belongs.
+ * files. A version that is found may be old, replaced, or deleted. Sequences show which of two
+ * versions is newer, and the caller must recognize what it is looking for. Only MANIFEST, which may
+ * be lost, knows to which keyspace a run belongs.
  *
- * A run is walked from its beginning up to the first place that cannot be read, and then backwards from
- * its end down to that place.
+ * A run is walked from its beginning up to the first place that cannot be read, and then backwards
+ * from its end down to that place.
  *
  * Memory: one record of the log, and a small cache of blocks.
  */

@@ -18,10 +18,10 @@
  * read has nothing to offer. The summary and the others must agree where they describe the same
  * thing. The filter is not missed before the first get.
  *
- * Pins. A run keeps its index pinned until it is closed, its filter once it is asked for, and beside
- * them tables that lead to its blocks without a visit to those of the cache (row_read.c), as long as
- * the cache agrees to hold so much (firn_block_cache_hold) and has room for it. Others pin them for
- * each operation, and the cache may drop them between.
+ * Pins. A run keeps its index pinned until it is closed, its filter once it is asked for, and
+ * beside them tables that lead to its blocks without a visit to those of the cache (row_read.c), as
+ * long as the cache agrees to hold so much (firn_block_cache_hold) and has room for it. Others pin
+ * them for each operation, and the cache may drop them between.
  *
  * Blocks that the builder handed to the cache are there under a number that comes along; it is the
  * run's from here on, also where opening fails.
@@ -167,7 +167,8 @@ open_close(struct firn_run *base)
  * after a block the search begins again in the index, at the newest sequence that can still be an
  * answer; and a block none of whose sequences the view sees is not read at all.
  *
- * (I1) walk.at is the newest sequence that can still be an answer. Each round begins at a later block than the one before.
+ * (I1) walk.at is the newest sequence that can still be an answer. Each round begins at a later
+ *      block than the one before.
  *
  * A block that cannot be read ends the search with FIRN_CORRUPT, since it may hold the newest
  * version; blocks that the view cannot see do not matter to it.

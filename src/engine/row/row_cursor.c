@@ -197,12 +197,12 @@ window_read(struct window *window, struct firn_row *run, const struct firn_row_i
  * be read in vain. One that goes on wants all that follow, and a call to the system for each of
  * them costs as much as all else that is done with it. So the first ALONE blocks that the cache
  * lacks are read one by one; where the next in order is lacking too, it is read with those after
- * it, ROOM_FIRST bytes at once and then twice as many each time. Blocks that were read ahead are in a
- * window as it is in the file; a block is verified, decoded and put into the cache
- * when the cursor comes to it, like any other.
+ * it, ROOM_FIRST bytes at once and then twice as many each time. Blocks that were read ahead are in
+ * a window as it is in the file; a block is verified, decoded and put into the cache when the
+ * cursor comes to it, like any other.
  *
- * A few blocks that the cache has may lie between: NEAR is how far the next one that it lacks may be.
- * Farther away the cursor begins anew, and the window's memory goes.
+ * A few blocks that the cache has may lie between: NEAR is how far the next one that it lacks may
+ * be. Farther away the cursor begins anew, and the window's memory goes.
  *
  * Memory: at most FIRN_ROW_WINDOW_SIZE_MAX bytes, of a cursor that walks through what the cache
  * does not have.
@@ -260,9 +260,9 @@ stored_of(struct ahead *ahead, struct firn_row *run, const struct firn_row_index
     return window_stored(&ahead->window, run, index, i, is_backward);
 }
 
-/* Pins the i-th data block, which firn_row_read_find has not found: reads it, for the cache to keep;
- * alone, or with what follows (or lies before, where is_backward) if blocks that were not there are
- * asked for in order. */
+/* Pins the i-th data block, which firn_row_read_find has not found: reads it, for the cache to
+ * keep; alone, or with what follows (or lies before, where is_backward) if blocks that were not
+ * there are asked for in order. */
 static int
 ahead_read(struct ahead *ahead, struct firn_row *run, const struct firn_row_index *index, size_t i,
            bool is_backward, struct firn_block_pin *out, firn_error *err)

@@ -7,8 +7,8 @@
  * blocks are taken to have equally many entries.
  *
  * References to large values are another matter: a hundred of them fit into a block, and lead to
- * megabytes, while the block beside it may have no reference at all. Only the blocks know. So blocks
- * are read, at most WEIGHED_MAX for a range:
+ * megabytes, while the block beside it may have no reference at all. Only the blocks know. So
+ * blocks are read, at most WEIGHED_MAX for a range:
  *
  * - all that the range touches, if these are few: the weight is exact;
  * - else all that lie outside of it or on its ends, if those are few: what they have outside of the

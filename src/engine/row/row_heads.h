@@ -137,8 +137,8 @@ firn_row_heads_short_below(const uint8_t *heads, size_t count, uint16_t head)
 
 /* ==== tags ====
  *
- * Which of 16 one-byte tags equal a given one: the kernel of lookups in a block, and its scalar twin.
- * SSE2 is part of every x86-64, so the processor is not asked.
+ * Which of 16 one-byte tags equal a given one: the kernel of lookups in a block, and its scalar
+ * twin. SSE2 is part of every x86-64, so the processor is not asked.
  */
 
 #if defined(__x86_64__)

@@ -16,7 +16,8 @@ may_refer(enum firn_entry_kind kind)
     return kind == FIRN_ENTRY_PUT || kind == FIRN_ENTRY_EXPIRING;
 }
 
-/* Takes the reference out of a value; false where there is none, or the value would be too large. */
+/* Takes the reference out of a value; false where there is none, or the value would be too
+ * large. */
 static bool
 decode(enum firn_entry_kind kind, firn_slice value, struct firn_value_file_reference *out)
 {

@@ -199,8 +199,8 @@ enum { FIRN_RUN_GET_STEPS = 4 };
 struct firn_run_projection {
     const uint32_t *columns; /* ascending */
     size_t count;
-    /* For gets: an index names the row, so the last run to be searched has it, and need not check its
-     * filter. */
+    /* For gets: an index names the row, so the last run to be searched has it, and need not check
+     * its filter. */
     bool expects_row;
 };
 
@@ -266,7 +266,8 @@ struct firn_run_builder_options {
     /* Makes the file durable, later; NULL: finish does. */
     struct firn_block_publisher *publisher;
     const struct firn_run_attacher *attacher; /* NULL: nothing may be attached. Borrowed likewise */
-    /* Of a run of columns: those that it has. Borrowed until create returns. NULL for other kinds. */
+    /* Of a run of columns: those that it has. Borrowed until create returns. NULL for other
+     * kinds. */
     const struct firn_column_layout *layout;
     /* For a run of columns; NULL: values and references are stored as they are. Borrowed as long as
      * the builder. */

@@ -16,8 +16,8 @@
  *      failure the file may lack something, so later calls fail. (Not checked: the tests that
  *      refuse come first.)
  *
- * Memory: one block compressed, a chunk of the block writer, 8 bytes a key for the filter, a block of
- * ranges.
+ * Memory: one block compressed, a chunk of the block writer, 8 bytes a key for the filter, a block
+ * of ranges.
  */
 #include "run/run_parts.h"
 

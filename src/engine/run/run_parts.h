@@ -148,8 +148,8 @@ FIRN_MUST_CHECK int firn_run_summary_decode_ranges(
     firn_slice raw, int (*visit)(void *ctx, const struct firn_range *range, firn_error *err),
     void *ctx, firn_error *err);
 
-/* Widen what a summary, which is being made, says. Each before the counts of what it is about. Bounds:
- * FIRN_NO_MEMORY. */
+/* Widen what a summary, which is being made, says. Each before the counts of what it is about.
+ * Bounds: FIRN_NO_MEMORY. */
 void firn_run_summary_note_sequence(struct firn_run_summary *summary, uint64_t sequence);
 FIRN_MUST_CHECK int firn_run_summary_note_lower(struct firn_run_summary *summary, firn_slice key);
 FIRN_MUST_CHECK int firn_run_summary_note_upper(struct firn_run_summary *summary, firn_slice bound);
@@ -179,7 +179,8 @@ FIRN_MUST_CHECK int firn_run_sections_origin(struct firn_block_reader *reader,
                                              struct firn_buf *numbers, struct firn_run_origin *out,
                                              firn_error *err);
 
-/* ==== a Bloom filter of one cache line a key: whether a run can hold a key at all (run_filter.c) ==== */
+/* ==== a Bloom filter of one cache line a key: whether a run can hold a key at all (run_filter.c)
+ * ==== */
 
 enum { FIRN_RUN_FILTER_BITS_PER_KEY = 10, FIRN_RUN_FILTER_LINE_SIZE = 64 };
 
@@ -275,9 +276,9 @@ FIRN_MUST_CHECK int firn_run_output_check_usable(const struct firn_run_output *o
 /* Adds a block: compressed if that saves enough, else uncompressed. */
 FIRN_MUST_CHECK int firn_run_output_add(struct firn_run_output *output, firn_slice raw,
                                         struct firn_block_ref *out, firn_error *err);
-/* The two halves of firn_run_output_add, so that blocks can be compressed by several threads, each with a
- * context and memory of its own. pack changes nothing of the output: *out_codec is that of the contents of
- * stored, or FIRN_CODEC_NONE where raw is what add_packed gets. */
+/* The two halves of firn_run_output_add, so that blocks can be compressed by several threads, each
+ * with a context and memory of its own. pack changes nothing of the output: *out_codec is that of
+ * the contents of stored, or FIRN_CODEC_NONE where raw is what add_packed gets. */
 FIRN_MUST_CHECK int firn_run_output_pack(const struct firn_run_output *output,
                                          struct firn_compress *compress, firn_slice raw,
                                          struct firn_buf *stored, enum firn_codec *out_codec,
@@ -290,8 +291,8 @@ FIRN_MUST_CHECK int firn_run_output_add_packed(struct firn_run_output *output,
 FIRN_MUST_CHECK int firn_run_output_add_section(struct firn_run_output *output, uint32_t kind,
                                                 firn_slice raw, firn_error *err);
 
-/* Whether the value is one that the kind of the entry, which has no reference, may have, and the key
- * and the value are within the limits: else FIRN_LIMIT or FIRN_INVALID. */
+/* Whether the value is one that the kind of the entry, which has no reference, may have, and the
+ * key and the value are within the limits: else FIRN_LIMIT or FIRN_INVALID. */
 FIRN_MUST_CHECK int firn_run_output_check_entry(const struct firn_entry *entry, firn_error *err);
 /* Remembers a key for the filter. */
 FIRN_MUST_CHECK int firn_run_output_note_key(struct firn_run_output *output, uint64_t key_hash,
@@ -306,16 +307,17 @@ FIRN_MUST_CHECK int firn_run_output_set_origin(struct firn_run_output *output,
 /* The size of the file, without the blocks that are not written yet and the index. */
 uint64_t firn_run_output_size_bytes(const struct firn_run_output *output);
 
-/* The end: first ranges and filter, then the kind's index, which it adds between, then the rest. The
- * summary moves to *out. */
+/* The end: first ranges and filter, then the kind's index, which it adds between, then the rest.
+ * The summary moves to *out. */
 FIRN_MUST_CHECK int firn_run_output_end_entries(struct firn_run_output *output, firn_error *err);
 FIRN_MUST_CHECK int firn_run_output_finish(struct firn_run_output *output, uint32_t version,
                                            struct firn_run_summary *out, firn_error *err);
 
 /* ==== values that are too large to share a block, in pieces (run_pieces.c) ====
  *
- * Each piece is a block of the file, one directly after the other. The locator: size 8, offset of the
- * first 8, then the stored size of each, 4. All pieces but the last have FIRN_RUN_PIECE_SIZE bytes.
+ * Each piece is a block of the file, one directly after the other. The locator: size 8, offset of
+ * the first 8, then the stored size of each, 4. All pieces but the last have FIRN_RUN_PIECE_SIZE
+ * bytes.
  */
 
 enum {
@@ -394,8 +396,9 @@ FIRN_MUST_CHECK int firn_run_check_sections(struct firn_run_check *check,
 /* FIRN_CORRUPT, without a place, if the filter does not have the key. */
 FIRN_MUST_CHECK int firn_run_check_key(const struct firn_run_check *check, uint64_t key_hash,
                                        firn_error *err);
-/* At the end: what was found, with the first and last key where there are entries, against the summary
- * of the open run; the origin; every byte of the body. Then FIRN_OK, or what the check returns. */
+/* At the end: what was found, with the first and last key where there are entries, against the
+ * summary of the open run; the origin; every byte of the body. Then FIRN_OK, or what the check
+ * returns. */
 FIRN_MUST_CHECK int firn_run_check_end(struct firn_run_check *check,
                                        const struct firn_run_sections *sections,
                                        const struct firn_run_summary *summary, firn_slice first_key,

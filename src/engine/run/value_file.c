@@ -34,16 +34,17 @@
 /* ==== reading values out of a file that has no blocks ====
  *
  * The log has every large value once already. A segment of it that has hardly anything else becomes
- * a value file by a second name (compaction/compaction_adopt.c), so its values are not written again. Nothing is
- * known here of records: a reference says where the value's bytes begin, how many there are, and
- * what they hash to. A value has one checksum and is always read whole.
+ * a value file by a second name (compaction/compaction_adopt.c), so its values are not written
+ * again. Nothing is known here of records: a reference says where the value's bytes begin, how many
+ * there are, and what they hash to. A value has one checksum and is always read whole.
  *
  * The checksum depends on the place and on the file, as that of a block does. The file's identity
  * is the hash of its first bytes; the random salt in them makes them differ from those of every
  * other segment. It is held against MANIFEST's when the file is opened, its size too: the file may
  * be longer, because what lies beyond the end of the log in it need not be there.
  *
- * Values of up to FIRN_VALUE_FILE_CACHED_MAX bytes are kept in the cache, as those of sealed files are.
+ * Values of up to FIRN_VALUE_FILE_CACHED_MAX bytes are kept in the cache, as those of sealed files
+ * are.
  */
 
 struct bare;

@@ -112,13 +112,13 @@ bool firn_value_cell_decode(firn_slice cell, struct firn_value_file_reference *o
 FIRN_MUST_CHECK int firn_value_cell_read(const struct firn_run_values *values, firn_slice cell,
                                          enum firn_block_cache_use use, struct firn_buf *out,
                                          firn_error *err);
-/* Appends to out what an entry with `values` has after its head: the value that it refers to, or its tuple with
- * all cells in their places. out is as it was on failure. */
+/* Appends to out what an entry with `values` has after its head: the value that it refers to, or
+ * its tuple with all cells in their places. out is as it was on failure. */
 FIRN_MUST_CHECK int firn_value_cell_resolve(const struct firn_entry *entry,
                                             enum firn_block_cache_use use, struct firn_buf *out,
                                             firn_error *err);
-/* Calls visit for each reference that an entry with `values` has; it ends where visit fails. FIRN_CORRUPT where
- * the entry is malformed. */
+/* Calls visit for each reference that an entry with `values` has; it ends where visit fails.
+ * FIRN_CORRUPT where the entry is malformed. */
 FIRN_MUST_CHECK int firn_value_cell_each(
     const struct firn_entry *entry,
     int (*visit)(void *ctx, const struct firn_value_file_reference *reference, firn_error *err),

@@ -18,9 +18,10 @@
  * memtables (one is flushed when it has an eighth, and at most 64 MiB), the rest for what the
  * trees keep of their runs.
  *
- * Locking: the mutex of commits (rank DB_COMMIT) belongs to db_write.c and db_lead.c. state_mutex (rank DB_STATE)
- * guards the trees of the image, the handles of keyspaces, is_changing_list and the list of open
- * views. The mutex of jobs (rank DB_JOBS) guards background work. None is held during I/O.
+ * Locking: the mutex of commits (rank DB_COMMIT) belongs to db_write.c and db_lead.c. state_mutex
+ * (rank DB_STATE) guards the trees of the image, the handles of keyspaces, is_changing_list and the
+ * list of open views. The mutex of jobs (rank DB_JOBS) guards background work. None is held during
+ * I/O.
  */
 #include "base/check.h"
 #include "store/db_internal.h"
@@ -410,8 +411,9 @@ close_failed(struct firn_db *db, firn_error *err)
 }
 
 /* Empties a long log, unless too many small memtables are in it (db_pace.c), and merges small trees
- * into one run each: otherwise the runs flushed last would stay separate until some process keeps the
- * store open for longer. A failure here is no error, because the log or the runs have all data. */
+ * into one run each: otherwise the runs flushed last would stay separate until some process keeps
+ * the store open for longer. A failure here is no error, because the log or the runs have all
+ * data. */
 static void
 lighten(struct firn_db *db)
 {

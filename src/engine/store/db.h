@@ -56,8 +56,8 @@ FIRN_MUST_CHECK int firn_db_memory_open(uint64_t limit_bytes, const struct firn_
 FIRN_MUST_CHECK int firn_db_close(struct firn_db *db, firn_error *err);
 /* As firn_store_destroy. */
 FIRN_MUST_CHECK int firn_db_path_destroy(struct firn_os *os, const char *path, firn_error *err);
-/* Drops the handle as a crash would: nothing is written. Open cursors become invalid. For tests, and
- * for giving up. */
+/* Drops the handle as a crash would: nothing is written. Open cursors become invalid. For tests,
+ * and for giving up. */
 void firn_db_abandon(struct firn_db *db);
 /* Called in a child of fork, on a handle that its parent opened: closes the files whose locks would
  * otherwise outlive the parent. The rest of the handle stays, and must not be used. */
@@ -92,9 +92,9 @@ FIRN_MUST_CHECK int firn_db_keyspace_drop(struct firn_db *db, const char *name, 
 FIRN_MUST_CHECK int firn_db_keyspace_create_as(struct firn_db *db, const char *name,
                                                const struct firn_keyspace_entry *as,
                                                struct firn_db_keyspace **out, firn_error *err);
-/* The conditions under which a keyspace may be created or dropped; a failure fails the function. Called
- * when no restore of the store can happen between the answer and the commit. Must not change the list
- * of keyspaces. */
+/* The conditions under which a keyspace may be created or dropped; a failure fails the function.
+ * Called when no restore of the store can happen between the answer and the commit. Must not change
+ * the list of keyspaces. */
 struct firn_db_keyspace_guard {
     int (*check)(void *ctx, firn_error *err);
     void *ctx;
@@ -113,14 +113,15 @@ enum firn_keyspace_entry_type firn_db_keyspace_type(const struct firn_db_keyspac
 uint64_t firn_db_keyspace_schema(const struct firn_db_keyspace *keyspace);
 /* The object that a room above keeps with the handle, or NULL. Any thread. */
 void *firn_db_keyspace_attached(struct firn_db_keyspace *keyspace);
-/* Keeps an object with the handle, and destroys it together with the handle. If there is one already,
- * the new object is destroyed. Returns the object that is kept. Any thread. */
+/* Keeps an object with the handle, and destroys it together with the handle. If there is one
+ * already, the new object is destroyed. Returns the object that is kept. Any thread. */
 void *firn_db_keyspace_attach(struct firn_db_keyspace *keyspace, void *object,
                               void (*destroy)(void *object));
-/* Tells how keys of a keyspace are made up, so that messages about conflicts (txn/db_txn_conflict.c)
- * can show them as values: it has the rows of `table`, which has that schema, or, if index is not 0, the
- * entries of its index of that number. The schema is counted. Of several the last one is kept, unless
- * another one knows of newer indexes. Any thread; not within a lock of a higher rank than STATE. */
+/* Tells how keys of a keyspace are made up, so that messages about conflicts
+ * (txn/db_txn_conflict.c) can show them as values: it has the rows of `table`, which has that
+ * schema, or, if index is not 0, the entries of its index of that number. The schema is counted. Of
+ * several the last one is kept, unless another one knows of newer indexes. Any thread; not within a
+ * lock of a higher rank than STATE. */
 struct firn_schema;
 void firn_db_keyspace_note_schema(struct firn_db_keyspace *keyspace, struct firn_schema *schema,
                                   uint32_t index, const struct firn_db_keyspace *table);
@@ -160,8 +161,8 @@ FIRN_MUST_CHECK int firn_db_bulk_put_ttl(struct firn_db_bulk *bulk, firn_slice k
 /* A value that expires, as it is stored: its moment, then the value (base/entry.h). */
 FIRN_MUST_CHECK int firn_db_bulk_put_expiring(struct firn_db_bulk *bulk, firn_slice key,
                                               firn_slice stored, firn_error *err);
-/* If a key is put twice, the load fails with the code that refuse returns. Requires: the load was opened with
- * firn_db_bulk_open_unsorted, and has no entry so far. */
+/* If a key is put twice, the load fails with the code that refuse returns. Requires: the load was
+ * opened with firn_db_bulk_open_unsorted, and has no entry so far. */
 void firn_db_bulk_refuse_twice(struct firn_db_bulk *bulk,
                                int (*refuse)(void *ctx, firn_slice key, firn_error *err),
                                void *ctx);
@@ -189,25 +190,26 @@ FIRN_MUST_CHECK int firn_db_bulk_open_insert(struct firn_db *db,
                                              const struct firn_db_bulk_insert *insert,
                                              struct firn_db_bulk **out, firn_error *err);
 
-/* FIRN_LIMIT as firn_db_bulk_put; after any other failure the load can only be closed. A key that was inserted twice
- * may be refused here or by the commit; a key that the store has is refused by the commit. If the first part is
- * empty, the commit does nothing. */
+/* FIRN_LIMIT as firn_db_bulk_put; after any other failure the load can only be closed. A key that
+ * was inserted twice may be refused here or by the commit; a key that the store has is refused by
+ * the commit. If the first part is empty, the commit does nothing. */
 FIRN_MUST_CHECK int firn_db_bulk_insert(struct firn_db_bulk *bulk, size_t part, firn_slice key,
                                         firn_slice value, firn_error *err);
-/* Whether rows may now be added by columns: the part is a table, and its keys have ascended so far. */
+/* Whether rows may now be added by columns: the part is a table, and its keys have ascended so
+ * far. */
 bool firn_db_bulk_takes_columns(const struct firn_db_bulk *bulk, size_t part);
-/* Adds rows whose keys ascend and are above all earlier ones. last_key is the key of the last row; the sequence is
- * ignored. Any failure ends the load. Requires: firn_db_bulk_takes_columns. */
+/* Adds rows whose keys ascend and are above all earlier ones. last_key is the key of the last row;
+ * the sequence is ignored. Any failure ends the load. Requires: firn_db_bulk_takes_columns. */
 struct firn_run_columns;
 FIRN_MUST_CHECK int firn_db_bulk_insert_columns(struct firn_db_bulk *bulk, size_t part,
                                                 const struct firn_run_columns *columns,
                                                 firn_slice last_key, firn_error *err);
 /* The memory budget that the store was opened with. */
 uint64_t firn_db_memory_bytes(const struct firn_db *db);
-/* A directory for temporary files; NULL: none (the handle is read-only, or the store is in memory, where
- * they would gain nothing). Their names come from firn_db_scratch_name, which never repeats one. The
- * caller removes its files; the next opening for writing removes those that a crash has left. Any
- * thread. */
+/* A directory for temporary files; NULL: none (the handle is read-only, or the store is in memory,
+ * where they would gain nothing). Their names come from firn_db_scratch_name, which never repeats
+ * one. The caller removes its files; the next opening for writing removes those that a crash has
+ * left. Any thread. */
 struct firn_os_dir *firn_db_scratch_dir(struct firn_db *db);
 enum { FIRN_DB_SCRATCH_NAME_SIZE = 64 };
 
@@ -225,9 +227,9 @@ struct firn_db_holder {
     uint8_t note[FIRN_DB_HOLDER_NOTE_SIZE_MAX];
 };
 
-/* Publishes a note on what the handle, which writes, is doing. The note stays until the next call or
- * until the handle is closed. At most FIRN_DB_HOLDER_NOTE_SIZE_MAX bytes; 0 bytes clear it. Failures
- * are ignored: nothing depends on the note. One thread at a time. */
+/* Publishes a note on what the handle, which writes, is doing. The note stays until the next call
+ * or until the handle is closed. At most FIRN_DB_HOLDER_NOTE_SIZE_MAX bytes; 0 bytes clear it.
+ * Failures are ignored: nothing depends on the note. One thread at a time. */
 void firn_db_holder_tell(struct firn_db *db, const void *note, size_t size);
 /* Reads the note of the present holder of the lock. `db` need not be open for writing, and sees the
  * present note, not that of its opening. The note is only for telling a person: a process that may
@@ -263,8 +265,8 @@ FIRN_MUST_CHECK int firn_db_checkpoint_create_at(struct firn_db *db, const char 
                                                  int64_t created_ns,
                                                  struct firn_db_checkpoint_info *out,
                                                  firn_error *err);
-/* Adds a checkpoint with the id, number, name and time of one in another store, to a store that has no
- * checkpoint; a safety checkpoint becomes an ordinary one. MANIFEST has it when this returns.
+/* Adds a checkpoint with the id, number, name and time of one in another store, to a store that has
+ * no checkpoint; a safety checkpoint becomes an ordinary one. MANIFEST has it when this returns.
  * Requires: no other thread uses the store. */
 FIRN_MUST_CHECK int firn_db_checkpoint_adopt(struct firn_db *db,
                                              const struct firn_db_checkpoint_info *info,
@@ -282,7 +284,8 @@ FIRN_MUST_CHECK int firn_db_checkpoint_list(struct firn_db *db,
                                             const struct firn_db_checkpoint_visitor *visitor,
                                             firn_error *err);
 
-/* FIRN_NOT_FOUND, FIRN_INVALID, or FIRN_CONFLICT if the reference is the beginning of several ids. */
+/* FIRN_NOT_FOUND, FIRN_INVALID, or FIRN_CONFLICT if the reference is the beginning of several
+ * ids. */
 FIRN_MUST_CHECK int firn_db_checkpoint_find(struct firn_db *db, const char *reference,
                                             struct firn_db_checkpoint_info *out, firn_error *err);
 FIRN_MUST_CHECK int firn_db_checkpoint_view(struct firn_db *db, const char *reference,

@@ -2,20 +2,21 @@
  *
  * store/db_bulk.c: many entries as one commit that does not go through the log.
  *
- * Sorted entries are written to runs as they arrive (compaction/bulk_load.c), other entries after all
- * have arrived and been sorted (compaction/bulk_sort.c). MANIFEST, not the log, contains the commit. It is
- * nevertheless a commit like any other: it has a sequence of its own, it is there whole or not at all, it
- * is durable when it returns, and no read that began earlier sees any of it.
+ * Sorted entries are written to runs as they arrive (compaction/bulk_load.c), other entries after
+ * all have arrived and been sorted (compaction/bulk_sort.c). MANIFEST, not the log, contains the
+ * commit. It is nevertheless a commit like any other: it has a sequence of its own, it is there
+ * whole or not at all, it is durable when it returns, and no read that began earlier sees any of
+ * it.
  *
- * The sequence. Every entry contains it, so it is needed when the first entry is written, while other
- * commits continue to take the sequences after the newest one. So a load takes a sequence far ahead,
- * the next multiple of FIRN_DB_LOAD_STEP, which is the newest when the load is committed: gaps are
- * allowed. If other commits have come that far meanwhile, the load is refused. Only one load is open
- * at a time, so that no two want the same sequence.
+ * The sequence. Every entry contains it, so it is needed when the first entry is written, while
+ * other commits continue to take the sequences after the newest one. So a load takes a sequence far
+ * ahead, the next multiple of FIRN_DB_LOAD_STEP, which is the newest when the load is committed:
+ * gaps are allowed. If other commits have come that far meanwhile, the load is refused. Only one
+ * load is open at a time, so that no two want the same sequence.
  *
  * Committing writes what had to be sorted, takes the leader's place, and then
- *   1. flushes the tree's memtables, because newer data must not be below older (bulk_load.c, I1); most
- *      of this is done just before, beside other commits,
+ *   1. flushes the tree's memtables, because newer data must not be below older (bulk_load.c, I1);
+ *      most of this is done just before, beside other commits,
  *   2. makes the log durable through all earlier commits, so that a crash leaves a prefix,
  *   3. adds the files to MANIFEST: from here on the commit exists; the log vouches for that version
  *      (db_replay.c), as it has nothing else of the commit,
@@ -23,22 +24,23 @@
  *
  * A small load that had to be sorted is committed as a batch, unless it inserts.
  *
- * Loads that insert go to one or more keyspaces, and refuse keys that exist already or are given twice.
- * While the keys of a part ascend, its entries go to runs at once. From the first entry out of order on,
- * entries are sorted, and their runs are placed above the others (bulk_load.c); if that entry is among
- * the first PROBE ones, all are sorted. When all runs are written, beside other commits, their keys are
- * looked up in the store with a cursor. This is repeated in the leader's place if there were commits to
- * the tree meanwhile.
+ * Loads that insert go to one or more keyspaces, and refuse keys that exist already or are given
+ * twice. While the keys of a part ascend, its entries go to runs at once. From the first entry out
+ * of order on, entries are sorted, and their runs are placed above the others (bulk_load.c); if
+ * that entry is among the first PROBE ones, all are sorted. When all runs are written, beside other
+ * commits, their keys are looked up in the store with a cursor. This is repeated in the leader's
+ * place if there were commits to the tree meanwhile.
  *
- * (I1) A replay ignores this commit, since the log does not contain it, and the commit does not change
- *      the sequence up to which the tree counts as flushed. What the log has of the tree was flushed in
- *      step 1 and is left out, and what comes later has a sequence above this one.
+ * (I1) A replay ignores this commit, since the log does not contain it, and the commit does not
+ *      change the sequence up to which the tree counts as flushed. What the log has of the tree was
+ *      flushed in step 1 and is left out, and what comes later has a sequence above this one.
  *
- * Failure: what was written is removed when the load is closed, or after a crash by the next opening.
+ * Failure: what was written is removed when the load is closed, or after a crash by the next
+ * opening.
  *
- * (I2; not checked: the end of install() latches) If MANIFEST has the edit, or may have it, and the load
- *      fails all the same, the handle is latched as after a failed sync: a later commit would get the
- *      load's sequence, or one below it.
+ * (I2; not checked: the end of install() latches) If MANIFEST has the edit, or may have it, and the
+ *      load fails all the same, the handle is latched as after a failed sync: a later commit would
+ *      get the load's sequence, or one below it.
  */
 #include "store/db_internal.h"
 
@@ -49,8 +51,8 @@
 /* The part of the store's memory that sorting uses besides: a quarter. */
 enum { SORT_SHARE = 4 };
 
-/* A load that had to be sorted goes through the log if it is at most this large: runs of its own are not
- * worth it. Also at most half of a memtable. */
+/* A load that had to be sorted goes through the log if it is at most this large: runs of its own
+ * are not worth it. Also at most half of a memtable. */
 enum { SMALL_BYTES = 4 << 20, ENTRY_BYTES = 32 };
 
 /* Row groups are encoded on several threads, at most this many, if the store has enough memory. */
@@ -754,7 +756,8 @@ check_insert(const struct firn_db_bulk *bulk, uint64_t seen, firn_error *err)
     return FIRN_OK;
 }
 
-/* Steps 2 to 4, with the leader's place, and with flushes and compactions of the trees held back. */
+/* Steps 2 to 4, with the leader's place, and with flushes and compactions of the trees held
+ * back. */
 static int
 install(struct firn_db_bulk *bulk, struct firn_bulk_load **loads, firn_error *err)
 {

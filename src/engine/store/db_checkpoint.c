@@ -2,9 +2,9 @@
  *
  * store/db_checkpoint.c: creating, restoring and deleting checkpoints of a store's data.
  *
- * Each of these is a change of the history (history.h) and one record in the log, with a sequence of
- * its own between those of commits. The thread takes the leader's place, so nothing is committed at
- * the same time. In order:
+ * Each of these is a change of the history (history.h) and one record in the log, with a sequence
+ * of its own between those of commits. The thread takes the leader's place, so nothing is committed
+ * at the same time. In order:
  *   1. the change is checked, and all memory for it is allocated,
  *   2. the record is appended and the log is synced, whatever the durability of the store: what
  *      compaction drops from now on must not be needed by the previous history,
@@ -109,7 +109,8 @@ read_id(const char letters[FIRN_DB_CHECKPOINT_NAME_ID_SIZE], uint8_t out[FIRN_HI
     }
 }
 
-/* Finds a checkpoint by its id or the beginning of it, looking at all; *out is NULL if there is none. */
+/* Finds a checkpoint by its id or the beginning of it, looking at all; *out is NULL if there is
+ * none. */
 static int
 find_id(const struct firn_history *history, const struct firn_reference *read,
         const char *reference, const struct firn_db_checkpoint **out, firn_error *err)
@@ -150,8 +151,8 @@ find_latest(const struct firn_history *history)
     return NULL;
 }
 
-/* The last checkpoint by time, then by number, that was created at or before that time and is no safety
- * checkpoint, or NULL. Times need not follow numbers: checkpoints may be imported. */
+/* The last checkpoint by time, then by number, that was created at or before that time and is no
+ * safety checkpoint, or NULL. Times need not follow numbers: checkpoints may be imported. */
 static const struct firn_db_checkpoint *
 find_time(const struct firn_history *history, int64_t time_ns)
 {

@@ -12,17 +12,17 @@
  * (I1) A log is created only after the name FIRN.tmp is durable, and FIRN.tmp disappears only by
  *      becoming FIRN. So a log or MANIFEST with neither beside it belongs to a store whose identity
  *      was lost: its commits may be the only copy. Such a directory is refused as damaged, never
- *      treated as an unfinished creation. (Not checked: it is the order of the calls, which the tests
- *      cut between any two.)
+ *      treated as an unfinished creation. (Not checked: it is the order of the calls, which the
+ *      tests cut between any two.)
  * (I2) A directory that contains anything else is refused: a mistyped path must not turn a user's
  *      directory into a store.
  *
- * Raising the version. Opening a store of an earlier version for writing overwrites the identity with
- * the current version, before anything is written that the earlier version does not know. From then
- * on programs of the earlier version refuse the store. A store of version 1 has all its data in the
- * log and no MANIFEST, so an empty one is created first. The file is not replaced, because it carries
- * the locks of readers (db_reader.c). Its 64 bytes are in one sector, which a power cut leaves old or
- * new.
+ * Raising the version. Opening a store of an earlier version for writing overwrites the identity
+ * with the current version, before anything is written that the earlier version does not know. From
+ * then on programs of the earlier version refuse the store. A store of version 1 has all its data
+ * in the log and no MANIFEST, so an empty one is created first. The file is not replaced, because
+ * it carries the locks of readers (db_reader.c). Its 64 bytes are in one sector, which a power cut
+ * leaves old or new.
  */
 #include "base/check.h"
 #include "store/db_internal.h"
@@ -211,8 +211,8 @@ find_file(void *ctx, const struct firn_os_dirent *entry)
     return take_leftover(leftover, entry);
 }
 
-/* Removes a directory of runs or packs with its files, as an unfinished clone leaves it. A foreign file
- * among the runs stays, and so does the directory then. */
+/* Removes a directory of runs or packs with its files, as an unfinished clone leaves it. A foreign
+ * file among the runs stays, and so does the directory then. */
 static int
 remove_dir(struct firn_os_dir *parent, const char *name, bool *out_has_other, firn_error *err)
 {
@@ -250,8 +250,8 @@ remove_any(struct firn_os_dir *dir, const char *name, bool *out_has_other, firn_
                                     : firn_os_remove_file(dir, name, err);
 }
 
-/* Removes what an unfinished creation left. The directory is listed again after each removal: a listing
- * may miss names if files are removed meanwhile. */
+/* Removes what an unfinished creation left. The directory is listed again after each removal: a
+ * listing may miss names if files are removed meanwhile. */
 int
 firn_db_create_clear(struct firn_os_dir *dir, firn_error *err)
 {

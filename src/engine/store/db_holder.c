@@ -2,19 +2,20 @@
  *
  * store/db_holder.c: the process that has a store locked, and its note on what it is doing.
  *
- * The lock itself (storefile_lock.c) shows that a process writes, and the text in its file shows which one. After
- * that text and the fence (db_log.c) comes a note. The layer above writes it for other processes while it
- * holds the lock: for instance which checkpoint it is restoring, and how far the restore is.
+ * The lock itself (storefile_lock.c) shows that a process writes, and the text in its file shows
+ * which one. After that text and the fence (db_log.c) comes a note. The layer above writes it for
+ * other processes while it holds the lock: for instance which checkpoint it is restoring, and how
+ * far the restore is.
  *
- * (I1) A note counts only while a process holds the lock. A reader reads the note, then asks about the
- *      lock, then reads the note again, and reports only a note of the same process before and after. An
- *      opening truncates the file before it writes its own process id. So the note of a killed writer does
- *      not pass for that of its successor, except for the instant between lock and truncation. (Tested:
- *      another process writes the file.)
+ * (I1) A note counts only while a process holds the lock. A reader reads the note, then asks about
+ *      the lock, then reads the note again, and reports only a note of the same process before and
+ *      after. An opening truncates the file before it writes its own process id. So the note of a
+ *      killed writer does not pass for that of its successor, except for the instant between lock
+ *      and truncation. (Tested: another process writes the file.)
  *
- * The record, at offset 64 of LOCK: the size of the note, and the CRC-32C of that size and the 64 bytes
- * that follow, 4 bytes each; then the note, padded with zeros to 64 bytes. It is replaced in one write; a
- * reader that sees half of a write finds a wrong checksum and reads again.
+ * The record, at offset 64 of LOCK: the size of the note, and the CRC-32C of that size and the 64
+ * bytes that follow, 4 bytes each; then the note, padded with zeros to 64 bytes. It is replaced in
+ * one write; a reader that sees half of a write finds a wrong checksum and reads again.
  */
 #include "store/db.h"
 

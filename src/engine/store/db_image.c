@@ -2,16 +2,17 @@
  *
  * store/db_image.c: the trees of a store as one opening found them.
  *
- * An image is opened from MANIFEST, with its history and the trees of all keyspaces that any version
- * of the list in runs names. Then the log is replayed into it (db_replay.c), which may add and drop
- * keyspaces, and change the history. A handle that writes has one image, which it keeps up to date; a
- * read-only handle has one that does not change, and gets another with each refresh. So opening reads the list twice: when the runs
- * are known, so that the log can be replayed into trees; and when the whole log has been replayed.
+ * An image is opened from MANIFEST, with its history and the trees of all keyspaces that any
+ * version of the list in runs names. Then the log is replayed into it (db_replay.c), which may add
+ * and drop keyspaces, and change the history. A handle that writes has one image, which it keeps up
+ * to date; a read-only handle has one that does not change, and gets another with each refresh. So
+ * opening reads the list twice: when the runs are known, so that the log can be replayed into
+ * trees; and when the whole log has been replayed.
  *
- * Memory. A tree takes FIRN_DB_KEYSPACE_BYTES, a part of them when something is first written to it. They
- * count: the cache sets them aside, as far as it may, and no more trees are made than fit into the
- * whole budget. So the number of keyspaces of a foreign store is bounded, however short the records are
- * that create them.
+ * Memory. A tree takes FIRN_DB_KEYSPACE_BYTES, a part of them when something is first written to
+ * it. They count: the cache sets them aside, as far as it may, and no more trees are made than fit
+ * into the whole budget. So the number of keyspaces of a foreign store is bounded, however short
+ * the records are that create them.
  *
  * (I1) The trees are in the order of their numbers. Numbers are given out in order, so a new one is
  *      last; the list has them in the order of names, and they are sorted once.
@@ -64,7 +65,8 @@ comes_last(const struct firn_db_image *image, uint32_t id)
     return count == 0 || firn_db_trees_at(image, count - 1)->id < id;
 }
 
-/* The kind of runs for an entry of the list; NULL: that of its existing runs, or else the first one. */
+/* The kind of runs for an entry of the list; NULL: that of its existing runs, or else the first
+ * one. */
 static int
 kind_of(const struct firn_db_image *image, const struct firn_keyspace_entry *entry,
         const struct firn_run_kind **out, firn_error *err)
@@ -340,7 +342,8 @@ sync_log(void *ctx, firn_error *err)
     return firn_db_log_sync(ctx, err);
 }
 
-/* A handle without a lock of its own is one for looking: creating and copying write nothing through it. */
+/* A handle without a lock of its own is one for looking: creating and copying write nothing through
+ * it. */
 static int
 may_change(void *ctx, firn_error *err)
 {
@@ -392,8 +395,8 @@ clamp(size_t value, size_t least, size_t most)
     return value < least ? least : value > most ? most : value;
 }
 
-/* On a small disk, what is written at once is a small part of the disk, so that merging needs little
- * space besides its inputs (db_space.c). */
+/* On a small disk, what is written at once is a small part of the disk, so that merging needs
+ * little space besides its inputs (db_space.c). */
 static size_t
 part_of_disk(const struct firn_db *db, size_t size, unsigned part)
 {

@@ -49,21 +49,21 @@ void firn_db_image_abandon(struct firn_db_image *image);
 void firn_db_image_retire(struct firn_db_image *image);
 /* Reads the whole list. Requires: no other thread knows the image. */
 FIRN_MUST_CHECK int firn_db_image_read_list(struct firn_db_image *image, firn_error *err);
-/* Adds the tree of the next keyspace, or finds the one that a failed creation left. Requires: the state
- * mutex is held, or no other thread knows the image. */
+/* Adds the tree of the next keyspace, or finds the one that a failed creation left. Requires: the
+ * state mutex is held, or no other thread knows the image. */
 FIRN_MUST_CHECK int firn_db_image_add(struct firn_db_image *image, firn_slice name,
                                       const struct firn_keyspace_entry *entry,
                                       struct firn_db_tree **out, firn_error *err);
 /* Whether keyspaces of that name are firn's own, which do not count for the limit. */
 bool firn_db_image_is_own(firn_slice name);
-/* The tree for an entry of the list, which gives its number to a name. FIRN_CORRUPT if another entry
- * gave the number a different type or schema. */
+/* The tree for an entry of the list, which gives its number to a name. FIRN_CORRUPT if another
+ * entry gave the number a different type or schema. */
 FIRN_MUST_CHECK int firn_db_image_name(struct firn_db_image *image,
                                        const struct firn_keyspace_entry *put,
                                        const struct firn_entry *entry, struct firn_db_tree **out,
                                        firn_error *err);
-/* Removes, durably, the trees of keyspaces that neither now nor a checkpoint has. Requires: no other
- * thread knows the image. */
+/* Removes, durably, the trees of keyspaces that neither now nor a checkpoint has. Requires: no
+ * other thread knows the image. */
 FIRN_MUST_CHECK int firn_db_image_remove_dropped(struct firn_db_image *image, firn_error *err);
 
 /* ---- db_keyspace.c ---- */

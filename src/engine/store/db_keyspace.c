@@ -2,22 +2,23 @@
  *
  * store/db_keyspace.c: keyspaces by name: finding, creating, dropping, listing, now and in a view.
  *
- * Keyspace 0 is the list of the others: it maps names to ids. Creating a keyspace is a commit with one
- * put into the list. So names are as durable and as ordered as everything else, and a view sees the
- * names of its time. Ids are given out in order and never reused: a name that was dropped and is
- * created again gets another id.
+ * Keyspace 0 is the list of the others: it maps names to ids. Creating a keyspace is a commit with
+ * one put into the list. So names are as durable and as ordered as everything else, and a view sees
+ * the names of its time. Ids are given out in order and never reused: a name that was dropped and
+ * is created again gets another id.
  *
  * A drop is one commit to the list, too: the name is deleted, and the empty name is set to the
  * next number, so that no number is ever given out twice, even after names were deleted. From the
- * drop's sequence on the keyspace does not exist: the leader refuses commits to it, reads of now fail,
- * and views and cursors that were opened earlier continue to read it. The tree is removed later (db_dropped.c).
+ * drop's sequence on the keyspace does not exist: the leader refuses commits to it, reads of now
+ * fail, and views and cursors that were opened earlier continue to read it. The tree is removed
+ * later (db_dropped.c).
  *
  * (I1) One thread changes the list at a time (is_changing_list). It commits without holding the
  *      state mutex. The tree of a new keyspace is in the image before its name is committed, so a
  *      thread that finds a name finds a tree.
- * (I2) After the name of a new keyspace was committed nothing can fail: its handle, and the room for it
- *      in the map of handles, were allocated before. So if a call fails, and the handle of the store is
- *      not latched, the name does not exist.
+ * (I2) After the name of a new keyspace was committed nothing can fail: its handle, and the room
+ *      for it in the map of handles, were allocated before. So if a call fails, and the handle of
+ *      the store is not latched, the name does not exist.
  */
 #include "schema/schema.h"
 #include "store/db_internal.h"
@@ -54,7 +55,8 @@ out:
     return rc;
 }
 
-/* Asks the guard. Requires: the caller has the right to change the list, which a restore needs, too. */
+/* Asks the guard. Requires: the caller has the right to change the list, which a restore needs,
+ * too. */
 static int
 ask(struct firn_db *db, const struct firn_db_keyspace_guard *guard, firn_error *err)
 {
@@ -148,7 +150,8 @@ find_in(struct firn_db *db, struct firn_db_image *image, const char *name, uint6
     return rc == FIRN_NOT_FOUND ? firn_db_keyspace_refuse_missing(db, name, err) : rc;
 }
 
-/* The tree that a view for reading the list is for: the image of a read-only handle may go away, and needs none. */
+/* The tree that a view for reading the list is for: the image of a read-only handle may go away,
+ * and needs none. */
 static const struct firn_db_tree *
 list_of(struct firn_db *db)
 {
@@ -208,7 +211,8 @@ firn_db_keyspace_end_change(struct firn_db *db)
     firn_os_mutex_unlock(&db->state_mutex);
 }
 
-/* firn's own keyspaces do not count. A store that was made before there was a limit may have more: those stay. */
+/* firn's own keyspaces do not count. A store that was made before there was a limit may have more:
+ * those stay. */
 static int
 check_count(const struct firn_db_image *image, const char *name, firn_error *err)
 {

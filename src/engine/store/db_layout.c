@@ -2,20 +2,20 @@
  *
  * store/db_layout.c: which columns the runs of a table get.
  *
- * Views with older schemas read runs too: those of checkpoints, and of restored states. So a run gets the
- * columns of all schemas of the table that any view may still read. Those are the versions of the schema's
- * record that still exist: compaction drops a version only if no view needs it. A dropped column that no
- * such version has is left out of runs from then on.
+ * Views with older schemas read runs too: those of checkpoints, and of restored states. So a run
+ * gets the columns of all schemas of the table that any view may still read. Those are the versions
+ * of the schema's record that still exist: compaction drops a version only if no view needs it. A
+ * dropped column that no such version has is left out of runs from then on.
  *
- * There may be more than one keyspace of schemas: one that a restore has taken out of now, and one that was
- * created afterwards. A schema's number is in one of them, so all are searched.
+ * There may be more than one keyspace of schemas: one that a restore has taken out of now, and one
+ * that was created afterwards. A schema's number is in one of them, so all are searched.
  *
- * A dropped table may outlive its record for a moment and be flushed during that. The result will not be
- * read, but it must be written: the newest schema that was seen here is used. In a repaired store the
- * records may be lost: then runs keep the columns that they have.
+ * A dropped table may outlive its record for a moment and be flushed during that. The result will
+ * not be read, but it must be written: the newest schema that was seen here is used. In a repaired
+ * store the records may be lost: then runs keep the columns that they have.
  *
- * Threads: any; flushes and compactions call this. Locking: the state mutex, for the list of trees and
- * last_schema.
+ * Threads: any; flushes and compactions call this. Locking: the state mutex, for the list of trees
+ * and last_schema.
  */
 #include <inttypes.h>
 
@@ -116,7 +116,8 @@ out:
     return rc;
 }
 
-/* Uses the last schema if no record is left; otherwise remembers the newest one found for that case. */
+/* Uses the last schema if no record is left; otherwise remembers the newest one found for that
+ * case. */
 static int
 use_last(struct found *found, struct firn_db_tree *table, firn_error *err)
 {
@@ -147,7 +148,8 @@ use_last(struct found *found, struct firn_db_tree *table, firn_error *err)
 
 /* ---- if all records are lost ---- */
 
-/* The part of a schema that firn_schema_layout_create uses. FIRN_NO_MEMORY; the caller frees columns. */
+/* The part of a schema that firn_schema_layout_create uses. FIRN_NO_MEMORY; the caller frees
+ * columns. */
 static int
 schema_of_layout(const struct firn_column_layout *layout, struct firn_schema *out)
 {
@@ -200,7 +202,8 @@ add_layout(void *ctx, const struct firn_lsm_part *part, firn_error *err)
     return join_layouts(ctx, firn_column_layout_of(part->run), err);
 }
 
-/* The columns that the table's runs have. FIRN_CORRUPT, with the text that use_last has set, if there are none. */
+/* The columns that the table's runs have. FIRN_CORRUPT, with the text that use_last has set, if
+ * there are none. */
 static int
 take_from_runs(struct firn_db_tree *table, struct firn_column_layout **out)
 {

@@ -2,9 +2,9 @@
  *
  * store/db_path.c: opening a store by the path of its directory.
  *
- * Only the last component of a path is ever created, with mode 0700: a store is private to its user.
- * The new name is made durable in its parent before the store is created inside. So no commit can be
- * acknowledged in a directory that a power cut removes as a whole.
+ * Only the last component of a path is ever created, with mode 0700: a store is private to its
+ * user. The new name is made durable in its parent before the store is created inside. So no commit
+ * can be acknowledged in a directory that a power cut removes as a whole.
  *
  * A path may also lead to a file: an exported store (archive.h), which can only be read.
  */
@@ -138,7 +138,8 @@ firn_db_path_open(struct firn_os *os, const char *path, const struct firn_db_opt
 
 /* ---- destroying ---- */
 
-/* Refuses a directory that is no store, or more than one. FIRN.tmp alone is an unfinished destruction. */
+/* Refuses a directory that is no store, or more than one. FIRN.tmp alone is an unfinished
+ * destruction. */
 static int
 check_destroyable(struct firn_os_dir *dir, firn_error *err)
 {
@@ -200,8 +201,9 @@ remove_own_dir(struct firn_os *os, const char *path)
     firn_free(text);
 }
 
-/* Reverses the creation: from the rename on this is an unfinished one (db_create.c), which after a crash
- * the next destruction, or the next creation here, clears. LOCK is removed last, while it is held. */
+/* Reverses the creation: from the rename on this is an unfinished one (db_create.c), which after a
+ * crash the next destruction, or the next creation here, clears. LOCK is removed last, while it is
+ * held. */
 int
 firn_db_path_destroy(struct firn_os *os, const char *path, firn_error *err)
 {

@@ -3,9 +3,10 @@
  * store/db_replay.c: from the records of the log to keyspaces and trees.
  *
  * Replay reads records in the order in which they were committed, and reads each one whole before
- * applying anything of it. Nothing in a record is trusted. A record of an unknown type, or with unknown
- * flags or kinds, was written by a newer firn (FIRN_NEWER); anything else that does not fit is damage
- * (FIRN_CORRUPT). Both end the opening: skipping the record would show a state that never was.
+ * applying anything of it. Nothing in a record is trusted. A record of an unknown type, or with
+ * unknown flags or kinds, was written by a newer firn (FIRN_NEWER); anything else that does not fit
+ * is damage (FIRN_CORRUPT). Both end the opening: skipping the record would show a state that never
+ * was.
  *
  * (I1) Sequences grow from record to record. Gaps are allowed: a commit that failed may have used
  *      one up.
@@ -22,21 +23,21 @@
  *      (I3) is checked against all keyspaces of now only after it; what was written before, on a
  *      line that no longer exists, is not visible.
  *
- * (I5) A load is only in MANIFEST (db_bulk.c). A reader reads MANIFEST before the log, so it misses a
- *      load that comes in between, although the log may continue after the load. The reader then
+ * (I5) A load is only in MANIFEST (db_bulk.c). A reader reads MANIFEST before the log, so it misses
+ *      a load that comes in between, although the log may continue after the load. The reader then
  *      begins again, because it would show commits without one that precedes them. It detects the
- *      gap by the sequences in the log (firn_db_log_lacks_load). Chance can produce the same gap, so
- *      after some attempts the reader accepts it.
+ *      gap by the sequences in the log (firn_db_log_lacks_load). Chance can produce the same gap,
+ *      so after some attempts the reader accepts it.
  *
  * (I1), (I2) and (I5) concern bytes from outside, so they are tested and not asserted.
  *
  * Records that vouch for MANIFEST, and the end of the log, are checked against MANIFEST.
  *
- * Memory. Commits that are not in runs fit into memory, because they did when they were written; but the store
- * may now be opened with a smaller budget. Flushing during a replay is not allowed while the log's tail
- * may not be on the disk: a power cut could take the tail and leave what one tree, but not another,
- * has flushed of it. So if memory runs short, everything is dropped, the log is made durable by an opening,
- * and a second replay flushes on its way.
+ * Memory. Commits that are not in runs fit into memory, because they did when they were written;
+ * but the store may now be opened with a smaller budget. Flushing during a replay is not allowed
+ * while the log's tail may not be on the disk: a power cut could take the tail and leave what one
+ * tree, but not another, has flushed of it. So if memory runs short, everything is dropped, the log
+ * is made durable by an opening, and a second replay flushes on its way.
  */
 #include "store/db_internal.h"
 
@@ -54,49 +55,52 @@
  *
  * A record log by itself cannot tell a newest segment that was shortened from outside from one that
  * a crash left (log_recover.c, I3). For MANIFEST that would be a disaster: an older MANIFEST names
- * older runs, while the log no longer has what the newer runs contain. Keys in between would be missing
- * silently, and the newer runs would be removed as strays. So each of the two records how far the other
- * one goes:
+ * older runs, while the log no longer has what the newer runs contain. Keys in between would be
+ * missing silently, and the newer runs would be removed as strays. So each of the two records how
+ * far the other one goes:
  *
  *   The note in the header of a log segment is the version of MANIFEST at which it was decided that
  *   the log begins with the segment that the header calls the oldest.
  *   A record VOUCH in the log says that MANIFEST is at a version. The leader writes one before the
  *   first commit after MANIFEST has changed; a load writes one after itself; closing writes one.
- *   Each record of MANIFEST says how far the log was durable when it was written. Closing writes one
- *   that says where the log ended.
+ *   Each record of MANIFEST says how far the log was durable when it was written. Closing writes
+ *   one that says where the log ended.
  *
  * What an opening checks, with MANIFEST at version v:
  * (I6) The note of the newest segment is at most v. The note is a version that was durable in
  *      MANIFEST before the header was written, so an older MANIFEST has lost something.
  * (I7) No VOUCH names a version above v, for the same reason. A reader beside a writer may find one
- *      that is newer than the MANIFEST that it has read; it then looks at MANIFEST again. If MANIFEST
- *      now has that version, the record was written after the reader began, and for the reader the
- *      log ends there. Commits made before the reader began are before that place.
+ *      that is newer than the MANIFEST that it has read; it then looks at MANIFEST again. If
+ *      MANIFEST now has that version, the record was written after the reader began, and for the
+ *      reader the log ends there. Commits made before the reader began are before that place.
  * (I8) The log goes at least as far as MANIFEST says.
- * (I9) Every file that MANIFEST names exists, or no other file does. (Not asserted: lsm.c tests it.)
+ * (I9) Every file that MANIFEST names exists, or no other file does. (Not asserted: lsm.c tests
+ *      it.)
  *
- * Why that is enough. Assume that MANIFEST has lost its end, so that it shows version u < v, and that
- * (I6) and (I7) hold. The log's oldest segment was decided on at a version w <= u, so the log has every
- * commit that the runs of version u do not have, except for loads, which are in no record. A load that
- * MANIFEST lost had a version above u, and would be followed by a VOUCH that names it; so it was never
- * acknowledged, and no commit came after it. Hence an opening shows everything, or a prefix of the
- * commits without a load that did not return. Runs that compactions removed since version u are
- * detected by (I9); what was added since is created again from the log, or is in the runs that still
- * exist. Assume now that the log has lost its end. By (I8) it has all that was durable when MANIFEST
- * was last changed, and what the runs contain was durable before that (compaction.c, step 1). So runs
- * contain nothing beyond the end of the log, and a prefix is shown.
+ * Why that is enough. Assume that MANIFEST has lost its end, so that it shows version u < v, and
+ * that
+ * (I6) and (I7) hold. The log's oldest segment was decided on at a version w <= u, so the log has
+ * every commit that the runs of version u do not have, except for loads, which are in no record. A
+ * load that MANIFEST lost had a version above u, and would be followed by a VOUCH that names it; so
+ * it was never acknowledged, and no commit came after it. Hence an opening shows everything, or a
+ * prefix of the commits without a load that did not return. Runs that compactions removed since
+ * version u are detected by (I9); what was added since is created again from the log, or is in the
+ * runs that still exist. Assume now that the log has lost its end. By (I8) it has all that was
+ * durable when MANIFEST was last changed, and what the runs contain was durable before that
+ * (compaction.c, step 1). So runs contain nothing beyond the end of the log, and a prefix is shown.
  *
- * One loss looks like a crash: the log of a store that was not closed loses commits that came after the
- * last change of MANIFEST; they are a suffix. After a clean close MANIFEST's last record names the log's
- * end, and the log's last record names MANIFEST's version, so that no cut of either goes unnoticed.
+ * One loss looks like a crash: the log of a store that was not closed loses commits that came after
+ * the last change of MANIFEST; they are a suffix. After a clean close MANIFEST's last record names
+ * the log's end, and the log's last record names MANIFEST's version, so that no cut of either goes
+ * unnoticed.
  *
  * A VOUCH also names the history of checkpoints that MANIFEST has. Opening does not check it, but a
  * repair for which the end of MANIFEST is lost can tell whether checkpoints are lost (rescue.c).
  *
  * Stores of format versions before 6 have neither notes nor these records; only (I9) is checked.
  *
- * Locking: the leader of commits writes VOUCH records. A full disk does not keep commits out: a later
- * record then vouches.
+ * Locking: the leader of commits writes VOUCH records. A full disk does not keep commits out: a
+ * later record then vouches.
  */
 
 /* ---- opening ---- */
@@ -182,8 +186,8 @@ check_again(const struct firn_db_vouch *vouch, uint64_t version, firn_error *err
     return now >= version ? FIRN_LOG_STOP : refuse_manifest(vouch, version, err);
 }
 
-/* Checks a record of type FIRN_STOREFILE_TYPE_VOUCH. FIRN_CORRUPT likewise; FIRN_LOG_STOP if for a reader
- * the log ends before it. */
+/* Checks a record of type FIRN_STOREFILE_TYPE_VOUCH. FIRN_CORRUPT likewise; FIRN_LOG_STOP if for a
+ * reader the log ends before it. */
 static int
 vouch_read(struct firn_db_vouch *vouch, firn_slice record, struct firn_log_position position,
            firn_error *err)
@@ -287,8 +291,8 @@ forget_created(struct replay *replay)
     }
 }
 
-/* Whether the record that is being read has created this name. firn writes one creation a record; others may
- * write very many. */
+/* Whether the record that is being read has created this name. firn writes one creation a record;
+ * others may write very many. */
 static bool
 is_just_created(const struct replay *replay, firn_slice name)
 {

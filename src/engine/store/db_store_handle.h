@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * store/db_store_handle.h: the store for the rooms that work on its structures or its files: txn/, copy/, inspect/ and rescue/.
+ * store/db_store_handle.h: the store for the rooms that work on its structures or its files: txn/,
+ * copy/, inspect/ and rescue/.
  */
 #ifndef FIRN_STORE_DB_STORE_HANDLE_H
 #define FIRN_STORE_DB_STORE_HANDLE_H
@@ -13,14 +14,14 @@
 
 /* ---- db.c ---- */
 
-/* The kinds of runs that stores have, as in struct firn_lsm_options. Tests set another list before they
- * open a store, and restore this one afterwards. */
+/* The kinds of runs that stores have, as in struct firn_lsm_options. Tests set another list before
+ * they open a store, and restore this one afterwards. */
 extern const struct firn_run_kind *const *firn_db_image_kinds;
 
 /* ---- db_create.c ---- */
 
-/* FIRN_INVALID or FIRN_CORRUPT if no store may be created in such a directory; FIRN_EXISTS if it is a store
- * already. */
+/* FIRN_INVALID or FIRN_CORRUPT if no store may be created in such a directory; FIRN_EXISTS if it is
+ * a store already. */
 FIRN_MUST_CHECK int firn_db_create_may(struct firn_os_dir *dir, firn_error *err);
 /* Whether a name in a store's directory belongs to its data, as a file or a directory of files. */
 bool firn_db_create_is_data(const char *name);
@@ -28,8 +29,9 @@ bool firn_db_create_is_data(const char *name);
 FIRN_MUST_CHECK int firn_db_create_read_identity(struct firn_os_dir *dir,
                                                  struct firn_storefile_identity *out,
                                                  firn_error *err);
-/* The first and the last step of creating a store in a directory whose lock is held. The first clears what an
- * earlier attempt left, and writes an identity under its temporary name; the last one renames it, durably. */
+/* The first and the last step of creating a store in a directory whose lock is held. The first
+ * clears what an earlier attempt left, and writes an identity under its temporary name; the last
+ * one renames it, durably. */
 FIRN_MUST_CHECK int firn_db_create_begin(struct firn_os_dir *dir,
                                          struct firn_storefile_identity *out, firn_error *err);
 FIRN_MUST_CHECK int firn_db_create_end(struct firn_os_dir *dir, firn_error *err);

@@ -6,10 +6,10 @@
  * (os_within.h) in which the store's files are in their usual places. The rest of the code opens
  * that like any directory to which it must not write.
  *
- * The file is sealed, so anything that differs from its hashes is damage, even if a crash could have
- * left a store in a directory like that. A file of at most WHOLE_SIZE_MAX bytes is completely compared
- * with its hashes when it is opened. Of a larger file everything is, except runs and values: each of
- * their blocks is verified by its own checksum when it is read.
+ * The file is sealed, so anything that differs from its hashes is damage, even if a crash could
+ * have left a store in a directory like that. A file of at most WHOLE_SIZE_MAX bytes is completely
+ * compared with its hashes when it is opened. Of a larger file everything is, except runs and
+ * values: each of their blocks is verified by its own checksum when it is read.
  *
  * A value with a time to live can be read in a checkpoint if it had not expired when the checkpoint
  * was created. So the clock of this file system stands still at that time.
@@ -188,8 +188,8 @@ firn_archive_close(struct firn_archive *archive)
 
 /* ---- reading all of it ---- */
 
-/* Reads file i and passes every piece to take, which may be NULL. *out says whether the file has the
- * hash that was written. */
+/* Reads file i and passes every piece to take, which may be NULL. *out says whether the file has
+ * the hash that was written. */
 static int
 read_file(struct firn_archive *archive, size_t i,
           int (*take)(void *ctx, uint64_t offset, firn_slice piece, firn_error *err), void *ctx,

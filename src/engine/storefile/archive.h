@@ -26,19 +26,19 @@ FIRN_MUST_CHECK int firn_archive_open(struct firn_os *os, const char *path,
                                       struct firn_archive **out, firn_error *err);
 /* Requires: everything opened in its os is closed. NULL is fine. */
 void firn_archive_close(struct firn_archive *archive);
-/* Reads the whole file and compares it with the table of contents. Calls on_damage (may be NULL) for
- * each part that differs from what was written, and step (may be NULL) for each file. FIRN_CORRUPT if
- * there was any damage. */
+/* Reads the whole file and compares it with the table of contents. Calls on_damage (may be NULL)
+ * for each part that differs from what was written, and step (may be NULL) for each file.
+ * FIRN_CORRUPT if there was any damage. */
 FIRN_MUST_CHECK int firn_archive_check(struct firn_archive *archive,
                                        void (*on_damage)(void *ctx, const char *text), void *ctx,
                                        const struct firn_step *step, firn_error *err);
-/* The same for a part of it: the bytes before the first file; or file i of the table, with the bytes
- * after it. */
+/* The same for a part of it: the bytes before the first file; or file i of the table, with the
+ * bytes after it. */
 FIRN_MUST_CHECK int firn_archive_check_begin(struct firn_archive *archive, firn_error *err);
 FIRN_MUST_CHECK int firn_archive_check_file(struct firn_archive *archive, size_t i,
                                             firn_error *err);
-/* Copies file i to a new file, whose name is the last part of its path, syncs that, and verifies the
- * hash on the way. */
+/* Copies file i to a new file, whose name is the last part of its path, syncs that, and verifies
+ * the hash on the way. */
 FIRN_MUST_CHECK int firn_archive_copy_out(struct firn_archive *archive, size_t i,
                                           struct firn_os_dir *to,
                                           struct firn_storefile_progress *progress,
@@ -46,8 +46,8 @@ FIRN_MUST_CHECK int firn_archive_copy_out(struct firn_archive *archive, size_t i
 
 /* ---- moving the files of a closed store to one file; one thread ---- */
 
-/* Writes an archive (archive_format.h) whose time of reading is time_ns to an empty file, and syncs it.
- * The directory is no store afterwards, also after a failure. */
+/* Writes an archive (archive_format.h) whose time of reading is time_ns to an empty file, and syncs
+ * it. The directory is no store afterwards, also after a failure. */
 FIRN_MUST_CHECK int firn_archive_writer_run(struct firn_os_dir *store, struct firn_os_file *file,
                                             int64_t time_ns,
                                             struct firn_storefile_progress *progress,

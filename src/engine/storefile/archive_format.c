@@ -4,12 +4,13 @@
  *
  * Readers trust nothing. The header and the footer have checksums of their own, the footer has the
  * hash of the table of contents, and the table has the hash of each file; the id ties header and
- * table together. A table is then accepted only if a writer could have written it. Its paths consist
- * of one or two names and ascend, none is both a file and a directory, and the files follow each
- * other up to the table itself. So offsets are not written: there is only one place for each file.
+ * table together. A table is then accepted only if a writer could have written it. Its paths
+ * consist of one or two names and ascend, none is both a file and a directory, and the files follow
+ * each other up to the table itself. So offsets are not written: there is only one place for each
+ * file.
  *
- * The mark, the version, the flags and the checksum of the header keep their places in every version,
- * so that a damaged version is not taken for a newer one.
+ * The mark, the version, the flags and the checksum of the header keep their places in every
+ * version, so that a damaged version is not taken for a newer one.
  */
 #include "storefile/archive_format.h"
 

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * storefile/archive_format.h: a checkpoint in one file, drawn once. docs/formats/archive.md describes
- * it in prose. All integers are little-endian, varints are LEB128 in their shortest form.
+ * storefile/archive_format.h: a checkpoint in one file, drawn once. docs/formats/archive.md
+ * describes it in prose. All integers are little-endian, varints are LEB128 in their shortest form.
  *
  *     0        4096             …               toc            toc + toc size
  *     | header | file | zero | file | zero | … | table of     | footer |
  *     | 64     |                               | contents     | 64     |
  *
- * Each file, and the table of contents, begins at the next multiple of 4096 after the previous part;
- * the bytes between are zero.
+ * Each file, and the table of contents, begins at the next multiple of 4096 after the previous
+ * part; the bytes between are zero.
  *
  * Header:                                     Footer, the last bytes of the file:
  *     0  8  mark f2 66 69 72 6e 0d 0a 1a          0  8  offset of the table of contents
@@ -97,8 +97,8 @@ FIRN_MUST_CHECK int
 firn_archive_format_get_footer(const uint8_t bytes[FIRN_ARCHIVE_FORMAT_FOOTER_SIZE],
                                uint64_t file_size, const char *path,
                                struct firn_archive_format_footer *out, firn_error *err);
-/* Requires: bytes have the hash in the footer. The files are before the table of contents, one after
- * the other. The caller releases *out, also after a failure. */
+/* Requires: bytes have the hash in the footer. The files are before the table of contents, one
+ * after the other. The caller releases *out, also after a failure. */
 FIRN_MUST_CHECK int
 firn_archive_format_get_toc(firn_slice bytes, const struct firn_archive_format_header *header,
                             const struct firn_archive_format_footer *footer, const char *path,

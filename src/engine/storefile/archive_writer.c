@@ -2,10 +2,10 @@
  *
  * storefile/archive_writer.c: moves the files of a closed store to one file.
  *
- * The files are written one after the other, in the order of their paths, and each is removed after it
- * has been copied, so that hardly more space than that of the data is needed. Their hashes are computed
- * on the way. Then come the table of contents and the footer: without them the file is no archive. The
- * caller gives the file its name once all of it is durable.
+ * The files are written one after the other, in the order of their paths, and each is removed after
+ * it has been copied, so that hardly more space than that of the data is needed. Their hashes are
+ * computed on the way. Then come the table of contents and the footer: without them the file is no
+ * archive. The caller gives the file its name once all of it is durable.
  *
  * Memory: a buffer of BUFFER_SIZE, and the table.
  */

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * storefile/keyspace_entry.h: an entry of the list of keyspaces: the number of one, and tagged fields.
- * docs/formats/store.md, "Keyspaces", describes it in prose.
+ * storefile/keyspace_entry.h: an entry of the list of keyspaces: the number of one, and tagged
+ * fields. docs/formats/store.md, "Keyspaces", describes it in prose.
  *
  *   varint number of the keyspace; then fields, by ascending tag, none twice:
  *     varint tag, varint size, that many bytes
  *
- * A program that does not know an odd tag must not use the keyspace. A field with an unknown even tag is
- * kept when the entry is written again. A field with its default value is not written, so a keyspace of
- * keys and values has none.
+ * A program that does not know an odd tag must not use the keyspace. A field with an unknown even
+ * tag is kept when the entry is written again. A field with its default value is not written, so a
+ * keyspace of keys and values has none.
  */
 #ifndef FIRN_STOREFILE_KEYSPACE_ENTRY_H
 #define FIRN_STOREFILE_KEYSPACE_ENTRY_H
@@ -38,8 +38,8 @@ struct firn_keyspace_entry {
 /* Replaces the contents of out; others must be as decode left them. FIRN_NO_MEMORY. */
 FIRN_MUST_CHECK int firn_keyspace_entry_encode(const struct firn_keyspace_entry *entry,
                                                struct firn_buf *out);
-/* others points into bytes, which must stay unchanged. FIRN_CORRUPT, or FIRN_NEWER for an unknown odd tag
- * or type; *out_what describes it. */
+/* others points into bytes, which must stay unchanged. FIRN_CORRUPT, or FIRN_NEWER for an unknown
+ * odd tag or type; *out_what describes it. */
 FIRN_MUST_CHECK int firn_keyspace_entry_decode(firn_slice bytes, struct firn_keyspace_entry *out,
                                                const char **out_what);
 /* The same; the message names the directory of the store. */

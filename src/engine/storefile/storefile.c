@@ -2,10 +2,10 @@
  *
  * storefile/storefile.c: the identity file and the commit record, written and read.
  *
- * Readers trust nothing. A commit record has passed the log's checksum, so an error in it was written by
- * mistake or on purpose; it still causes an error, and never a wrong entry. Limits are those of the
- * public header, so that everything accepted here fits into memory: a record has at most as many
- * operations as bytes / 4.
+ * Readers trust nothing. A commit record has passed the log's checksum, so an error in it was
+ * written by mistake or on purpose; it still causes an error, and never a wrong entry. Limits are
+ * those of the public header, so that everything accepted here fits into memory: a record has at
+ * most as many operations as bytes / 4.
  *
  * The checksum of the identity file is checked before its version, and has the same place in every
  * version. So a flipped bit in the version is reported as damage, and a newer version as newer.

@@ -52,9 +52,9 @@ enum {
     FIRN_STOREFILE_OP_SIZE_MIN = 4
 };
 
-/* A record of the log that names a version of MANIFEST: db_replay.c. 8 bytes; from format version 7 on
- * 8 more: the sequence of the last change in the history that this version has, or 0. Commits have
- * type 16, changes of the history 17. */
+/* A record of the log that names a version of MANIFEST: db_replay.c. 8 bytes; from format version 7
+ * on 8 more: the sequence of the last change in the history that this version has, or 0. Commits
+ * have type 16, changes of the history 17. */
 enum {
     FIRN_STOREFILE_TYPE_VOUCH = 18,
     FIRN_STOREFILE_VOUCH_OLD_SIZE = 8,
@@ -104,8 +104,8 @@ FIRN_MUST_CHECK int firn_storefile_append_op(struct firn_buf *out,
 
 /* By how much an operation grows if its value of value_size bytes grows by more_size. */
 size_t firn_storefile_extend_size(size_t value_size, size_t more_size);
-/* Appends more, which must not be in the record, to the value of an operation. *place is updated if the
- * value moves. Requires: firn_storefile_extend_size bytes after the value are free. */
+/* Appends more, which must not be in the record, to the value of an operation. *place is updated if
+ * the value moves. Requires: firn_storefile_extend_size bytes after the value are free. */
 void firn_storefile_extend_op(uint8_t *record, struct firn_storefile_place *place,
                               size_t value_size, firn_slice more);
 
@@ -115,8 +115,8 @@ struct firn_storefile_commit {
     uint64_t count; /* of operations; the record has enough bytes for them */
     struct firn_reader ops;
 };
-/* Both return FIRN_OK, FIRN_CORRUPT or FIRN_NEWER; *what says in a few words what is wrong. get_op is
- * to be called count times; the last call also detects bytes left over. */
+/* Both return FIRN_OK, FIRN_CORRUPT or FIRN_NEWER; *what says in a few words what is wrong. get_op
+ * is to be called count times; the last call also detects bytes left over. */
 FIRN_MUST_CHECK int firn_storefile_get_header(firn_slice record, struct firn_storefile_commit *out,
                                               const char **what);
 FIRN_MUST_CHECK int firn_storefile_get_op(struct firn_storefile_commit *commit,
@@ -126,23 +126,24 @@ FIRN_MUST_CHECK int firn_storefile_get_op(struct firn_storefile_commit *commit,
 
 struct firn_storefile_lock;
 
-/* FIRN_BUSY, which names the holder, if another has the lock for all of the timeout; negative: no limit. */
+/* FIRN_BUSY, which names the holder, if another has the lock for all of the timeout; negative: no
+ * limit. */
 FIRN_MUST_CHECK int firn_storefile_lock_acquire(struct firn_os_dir *dir, int64_t timeout_ms,
                                                 struct firn_storefile_lock **out, firn_error *err);
 
-/* The same without leaving a trace in the file. *out is NULL if there is no lock to take: the file does
- * not exist, and may not or cannot be created, or it cannot be locked. */
+/* The same without leaving a trace in the file. *out is NULL if there is no lock to take: the file
+ * does not exist, and may not or cannot be created, or it cannot be locked. */
 FIRN_MUST_CHECK int firn_storefile_lock_hold(struct firn_os_dir *dir, bool may_create,
                                              int64_t timeout_ms, struct firn_storefile_lock **out,
                                              firn_error *err);
 
-/* Locks the identity file too, which the caller has just created. Requires: the lock was acquired when there
- * was none. */
+/* Locks the identity file too, which the caller has just created. Requires: the lock was acquired
+ * when there was none. */
 FIRN_MUST_CHECK int firn_storefile_lock_guard(struct firn_storefile_lock *lock,
                                               struct firn_os_dir *dir, firn_error *err);
 
-/* Whether what is locked still has its names in the directory; FIRN_FAILED if not: another process may write
- * to the store, and the caller must not. */
+/* Whether what is locked still has its names in the directory; FIRN_FAILED if not: another process
+ * may write to the store, and the caller must not. */
 FIRN_MUST_CHECK int firn_storefile_lock_check(const struct firn_storefile_lock *lock,
                                               struct firn_os_dir *dir, firn_error *err);
 

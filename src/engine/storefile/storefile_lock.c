@@ -4,33 +4,33 @@
  *
  * A writer holds two locks as long as its handle exists. The first is of the whole file LOCK. The
  * second, the guard, is of one byte of the file FIRN, far beyond its end and just before those of
- * readers (db_reader.c). The system releases both with the process, so a killed writer leaves nothing
- * to clean up.
+ * readers (db_reader.c). The system releases both with the process, so a killed writer leaves
+ * nothing to clean up.
  *
  * Why two. Nothing in a store depends on LOCK, so users take it for a leftover and remove it, and a
  * second process would lock a new file of that name beside the first writer. FIRN cannot be removed
- * unnoticed: without it there is no store to open. Programs before the guard lock only LOCK, which is
- * therefore locked first, and each kind keeps the other out. A user who may not write FIRN, and a file
- * system without locks of ranges, give no guard: then LOCK alone counts.
+ * unnoticed: without it there is no store to open. Programs before the guard lock only LOCK, which
+ * is therefore locked first, and each kind keeps the other out. A user who may not write FIRN, and
+ * a file system without locks of ranges, give no guard: then LOCK alone counts.
  *
- * (I1) A writer that finds that one of its two files has lost its name may no longer be alone: a program
- *      that only knows LOCK may have opened the store, or another store may have come into the
- *      directory. It changes nothing any more. This is checked before each change of MANIFEST, each
- *      new segment of the log, and at closing (firn_storefile_lock_check). (Not asserted: others change the
- *      names.)
+ * (I1) A writer that finds that one of its two files has lost its name may no longer be alone: a
+ *      program that only knows LOCK may have opened the store, or another store may have come into
+ *      the directory. It changes nothing any more. This is checked before each change of MANIFEST,
+ *      each new segment of the log, and at closing (firn_storefile_lock_check). (Not asserted:
+ *      others change the names.)
  *
- * (I2) What is written to LOCK changes no other file: a LOCK that has other names is replaced by a new file. (Not
- *      asserted: an archive or another process makes such links.)
+ * (I2) What is written to LOCK changes no other file: a LOCK that has other names is replaced by a
+ *      new file. (Not asserted: an archive or another process makes such links.)
  *
- * LOCK contains, as text, the id of the process that locked it last. It is only read to name the holder
- * to a process that is refused, and to other processes that ask (db_holder.c); nothing else depends on
- * it.
+ * LOCK contains, as text, the id of the process that locked it last. It is only read to name the
+ * holder to a process that is refused, and to other processes that ask (db_holder.c); nothing else
+ * depends on it.
  *
- * As every file of a store, LOCK gets the owner of the store's directory if the superuser creates it:
- * otherwise the owner of the store could no longer open it.
+ * As every file of a store, LOCK gets the owner of the store's directory if the superuser creates
+ * it: otherwise the owner of the store could no longer open it.
  *
- * A process that may wait tries again and again, after pauses that grow from 1 to 100 ms: waiting for a
- * lock in the kernel could not be ended after a time.
+ * A process that may wait tries again and again, after pauses that grow from 1 to 100 ms: waiting
+ * for a lock in the kernel could not be ended after a time.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -145,8 +145,8 @@ wait_for(const struct patience *patience,
     }
 }
 
-/* Whether there is permanently no lock to take: the file does not exist, may not be used, is no regular
- * file, or is on a file system without locks. */
+/* Whether there is permanently no lock to take: the file does not exist, may not be used, is no
+ * regular file, or is on a file system without locks. */
 static bool
 is_no_lock(int code)
 {
@@ -164,8 +164,8 @@ refuse_guarded(struct firn_os_dir *dir, firn_error *err)
         firn_os_dir_path(dir), FIRN_STOREFILE_LOCK_NAME);
 }
 
-/* Whether the file still has its name: a process that waited for a store that was destroyed meanwhile
- * has locked a file that no other process will find. */
+/* Whether the file still has its name: a process that waited for a store that was destroyed
+ * meanwhile has locked a file that no other process will find. */
 static int
 has_name(struct firn_os_dir *dir, const char *name, struct firn_os_file *file, bool *out,
          firn_error *err)
@@ -343,8 +343,8 @@ lock_file(struct firn_os_dir *dir, const struct patience *patience, struct firn_
     return rc == FIRN_BUSY ? refuse(dir, file, err) : rc;
 }
 
-/* Opens and locks LOCK, which will be written to. If it has other names, such as a file of the user's that an archive has
- * linked to, only the name goes, and there is a new file (I2). */
+/* Opens and locks LOCK, which will be written to. If it has other names, such as a file of the
+ * user's that an archive has linked to, only the name goes, and there is a new file (I2). */
 static int
 own_file(struct firn_os_dir *dir, const struct patience *patience, struct firn_os_file **out,
          firn_error *err)
@@ -390,8 +390,8 @@ out:
     return rc;
 }
 
-/* Whether the directory itself was removed. Then nobody else can open it, and there is nothing left to protect: programs
- * that remove the directory of a store before they close it need no error. */
+/* Whether the directory itself was removed. Then nobody else can open it, and there is nothing left
+ * to protect: programs that remove the directory of a store before they close it need no error. */
 static bool
 is_removed(struct firn_os_dir *dir)
 {

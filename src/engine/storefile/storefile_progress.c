@@ -2,8 +2,8 @@
  *
  * storefile/storefile_progress.c: reporting the progress of long operations.
  *
- * Steps may be as small as one entry, so the clock is not read at each step, but only after a number of
- * bytes; an entry counts as some bytes even if it is empty.
+ * Steps may be as small as one entry, so the clock is not read at each step, but only after a
+ * number of bytes; an entry counts as some bytes even if it is empty.
  */
 #include "base/check.h"
 #include "storefile/storefile.h"

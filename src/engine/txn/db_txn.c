@@ -13,8 +13,8 @@
  * Memory. The write set uses at most a quarter of the store's budget; a write that would exceed it
  * is refused and leaves the transaction as it was. Overwritten values count until the write set is
  * tidied, which happens when there is no room and an UNTIDY_PART of it is pointless. So each byte
- * that is written is copied only a few times. The read set uses at most a 64th of the budget, within
- * READS_BYTES_MIN and READS_BYTES_MAX; beyond that it loses precision.
+ * that is written is copied only a few times. The read set uses at most a 64th of the budget,
+ * within READS_BYTES_MIN and READS_BYTES_MAX; beyond that it loses precision.
  *
  * (I1) While a transaction is open its view is registered: with keeps_tombstones if it may write.
  *      Ending unregisters the view and detaches the cursors. The handle stays until the caller
@@ -640,7 +640,8 @@ firn_db_txn_merge(struct firn_db_txn *txn, struct firn_db_keyspace *keyspace, fi
     size_t grown = 0;
     FIRN_TRY(merge_add(&txn->writes, keyspace, key, firn_buf_slice(&merge), &grown, err));
     if (operation == FIRN_MERGE_APPEND && grown > 0) {
-        /* Half of the room: if one gap took all of it, each of the last writes would have to close a gap. */
+        /* Half of the room: if one gap took all of it, each of the last writes would have to close
+         * a gap. */
         uint64_t room = room_bytes(txn) / 2;
         firn_db_batch_leave_gap(&txn->writes.batch, grown < room ? grown : (size_t)room);
     }

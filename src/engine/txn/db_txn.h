@@ -41,8 +41,8 @@ FIRN_MUST_CHECK int firn_db_txn_put(struct firn_db_txn *txn, struct firn_db_keys
 FIRN_MUST_CHECK int firn_db_txn_put_ttl(struct firn_db_txn *txn, struct firn_db_keyspace *keyspace,
                                         firn_slice key, firn_slice value, uint64_t ttl_ms,
                                         firn_error *err);
-/* When a value expires that has ttl_ms (not 0) to live from now on: the same time for several puts. Requires: the
- * transaction is open. */
+/* When a value expires that has ttl_ms (not 0) to live from now on: the same time for several puts.
+ * Requires: the transaction is open. */
 uint64_t firn_db_txn_end_ms(const struct firn_db_txn *txn, uint64_t ttl_ms);
 FIRN_MUST_CHECK int firn_db_txn_put_until(struct firn_db_txn *txn,
                                           struct firn_db_keyspace *keyspace, firn_slice key,
@@ -57,11 +57,11 @@ FIRN_MUST_CHECK int firn_db_txn_delete_range(struct firn_db_txn *txn,
                                              firn_slice upper, firn_error *err);
 /* FIRN_MISUSE if the transaction has ended. */
 FIRN_MUST_CHECK int firn_db_txn_check_open(const struct firn_db_txn *txn, firn_error *err);
-/* The view that the transaction reads, without its own writes; owned by it, and valid while it is open.
- * Requires: the transaction is open. */
+/* The view that the transaction reads, without its own writes; owned by it, and valid while it is
+ * open. Requires: the transaction is open. */
 struct firn_db_view *firn_db_txn_view(struct firn_db_txn *txn);
-/* From here on, with any isolation, the commit fails with FIRN_CONFLICT if another commit wrote the key
- * since the transaction began, unless the transaction writes nothing. */
+/* From here on, with any isolation, the commit fails with FIRN_CONFLICT if another commit wrote the
+ * key since the transaction began, unless the transaction writes nothing. */
 FIRN_MUST_CHECK int firn_db_txn_depend(struct firn_db_txn *txn, struct firn_db_keyspace *keyspace,
                                        firn_slice key, firn_error *err);
 /* The same for all keys of the keyspace. */
@@ -71,8 +71,8 @@ FIRN_MUST_CHECK int firn_db_txn_depend_on_all(struct firn_db_txn *txn,
 bool firn_db_txn_has_written(const struct firn_db_txn *txn,
                              const struct firn_db_keyspace *keyspace);
 /* Notes that the keys from lower on, and below *upper (NULL: no bound), were read. For reads that
- * bypass the transaction's own functions, so that a serializable transaction is validated. Requires:
- * firn_db_txn_view was read. FIRN_MISUSE after the transaction has ended. */
+ * bypass the transaction's own functions, so that a serializable transaction is validated.
+ * Requires: firn_db_txn_view was read. FIRN_MISUSE after the transaction has ended. */
 FIRN_MUST_CHECK int firn_db_txn_read_range(struct firn_db_txn *txn,
                                            struct firn_db_keyspace *keyspace,
                                            const firn_slice *lower, const firn_slice *upper,

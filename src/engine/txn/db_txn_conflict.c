@@ -6,8 +6,8 @@
  * The commits between must not matter to it. Snapshot isolation requires that they wrote no key
  * that it writes: if two transactions are open at once and write the same key, the first to commit
  * wins. A serializable transaction also requires that they wrote nothing that it has read. Then all
- * its reads would return the same now, as if it had run alone at its commit. A transaction that wrote
- * nothing never conflicts (as if it had run at its beginning).
+ * its reads would return the same now, as if it had run alone at its commit. A transaction that
+ * wrote nothing never conflicts (as if it had run at its beginning).
  *
  * Only the leader of commits knows which commits come before this one. To keep the leader's work
  * short, the committing thread first checks everything that is published. The leader checks only
@@ -26,11 +26,12 @@
  *
  * A restore of the store to a checkpoint counts as a write to every key.
  *
- * Keys of tables and indexes are named by their values, as far as the room above has told the schema
- * (firn_db_keyspace_note_schema): a check reads nothing but what it looks for.
+ * Keys of tables and indexes are named by their values, as far as the room above has told the
+ * schema (firn_db_keyspace_note_schema): a check reads nothing but what it looks for.
  *
- * Locking: none; the leader has the leader's place. A conflict takes the state mutex. Failure: FIRN_CONFLICT, or the error of a run that
- * could not be read: a commit that could not be checked is refused.
+ * Locking: none; the leader has the leader's place. A conflict takes the state mutex. Failure:
+ * FIRN_CONFLICT, or the error of a run that could not be read: a commit that could not be checked
+ * is refused.
  */
 #include <string.h>
 

@@ -11,14 +11,14 @@
  * one seek.
  *
  * The write set may change between two moves, and a savepoint may bring back what was hidden. After
- * such a change, and when the direction changes, both candidates are searched again from the key that
- * is shown. So a walk shows the writes as they are when it moves. An own write is shown from a copy,
- * which stays valid until the next move.
+ * such a change, and when the direction changes, both candidates are searched again from the key
+ * that is shown. So a walk shows the writes as they are when it moves. An own write is shown from a
+ * copy, which stays valid until the next move.
  *
  * What was read. A transaction that notes its reads must note every key that it saw, and every
- * range that it found empty. The span is the range that was walked over since the cursor was placed.
- * It is added to the read set when the cursor is placed again or closed, or when the transaction
- * commits.
+ * range that it found empty. The span is the range that was walked over since the cursor was
+ * placed. It is added to the read set when the cursor is placed again or closed, or when the
+ * transaction commits.
  *
  * (I1) While `at` is not AT_NOTHING: walking forwards, each candidate is the first key of its walk
  *      at or after the shown key, and the smaller candidate is shown. Walking backwards, the same

@@ -58,8 +58,8 @@ firn_db_txn_writes_is_empty(const struct firn_db_txn_writes *writes)
 FIRN_MUST_CHECK int firn_db_txn_writes_add(struct firn_db_txn_writes *writes,
                                            struct firn_db_keyspace *keyspace,
                                            const struct firn_entry *entry, firn_error *err);
-/* Appends an operand to the newest write on the key, if firn_db_batch_extend can, and the write is after
- * the newest mark. Fails as that function does. */
+/* Appends an operand to the newest write on the key, if firn_db_batch_extend can, and the write is
+ * after the newest mark. Fails as that function does. */
 FIRN_MUST_CHECK int firn_db_txn_writes_extend(struct firn_db_txn_writes *writes,
                                               const struct firn_db_tree *tree, firn_slice key,
                                               firn_slice operand);
@@ -71,19 +71,19 @@ enum firn_db_txn_writes_answer firn_db_txn_writes_get(const struct firn_db_txn_w
 
 /* Sets a mark, to which the write set can go back. The caller keeps the marks, the oldest first. */
 struct firn_db_txn_writes_mark firn_db_txn_writes_mark(struct firn_db_txn_writes *writes);
-/* Takes back what was written after the mark, and removes the later marks. FIRN_NO_MEMORY: nothing was taken
- * back. */
+/* Takes back what was written after the mark, and removes the later marks. FIRN_NO_MEMORY: nothing
+ * was taken back. */
 FIRN_MUST_CHECK int firn_db_txn_writes_rewind(struct firn_db_txn_writes *writes,
                                               const struct firn_db_txn_writes_mark *mark,
                                               firn_error *err);
-/* Removes a mark and all later ones; last is the one before it, or NULL if there is none. The time depends only on what
- * was written after the mark. */
+/* Removes a mark and all later ones; last is the one before it, or NULL if there is none. The time
+ * depends only on what was written after the mark. */
 void firn_db_txn_writes_unmark(struct firn_db_txn_writes *writes,
                                const struct firn_db_txn_writes_mark *mark,
                                const struct firn_db_txn_writes_mark *last);
 
-/* Removes overwritten operations, except those that rolling back to one of the marks (all that are set, ascending)
- * would bring back, and adapts the marks. FIRN_NO_MEMORY: nothing has changed. */
+/* Removes overwritten operations, except those that rolling back to one of the marks (all that are
+ * set, ascending) would bring back, and adapts the marks. FIRN_NO_MEMORY: nothing has changed. */
 FIRN_MUST_CHECK int firn_db_txn_writes_tidy(struct firn_db_txn_writes *writes,
                                             struct firn_db_txn_writes_mark *const *marks,
                                             size_t mark_count, firn_error *err);
@@ -116,8 +116,8 @@ firn_slice firn_db_txn_writes_key(const struct firn_db_txn_writes *writes,
 enum firn_db_txn_writes_answer firn_db_txn_writes_at(const struct firn_db_txn_writes *writes,
                                                      firn_db_txn_writes_place place,
                                                      firn_slice *out_value);
-/* Whether a range delete of the transaction hides the view's entry of key; then *out is a hidden range
- * around the key. */
+/* Whether a range delete of the transaction hides the view's entry of key; then *out is a hidden
+ * range around the key. */
 bool firn_db_txn_writes_hides(const struct firn_db_txn_writes *writes,
                               const struct firn_db_tree *tree, firn_slice key,
                               struct firn_range_stretch *out);
@@ -146,8 +146,8 @@ struct firn_db_txn_reads {
 };
 
 void firn_db_txn_reads_deinit(struct firn_db_txn_reads *reads);
-/* These cannot fail: see is_incomplete. Bounds are copied. After many reads, more may be noted than was
- * read. */
+/* These cannot fail: see is_incomplete. Bounds are copied. After many reads, more may be noted than
+ * was read. */
 void firn_db_txn_reads_add_key(struct firn_db_txn_reads *reads, struct firn_db_keyspace *keyspace,
                                firn_slice key);
 void firn_db_txn_reads_add(struct firn_db_txn_reads *reads,
@@ -185,17 +185,17 @@ struct firn_db_txn {
 
 /* ---- db_txn_cursor.c ---- */
 
-/* Called when the transaction ends: detaches its cursors, which show nothing afterwards, and completes
- * its read set. */
+/* Called when the transaction ends: detaches its cursors, which show nothing afterwards, and
+ * completes its read set. */
 void firn_db_txn_cursor_detach_all(struct firn_db_txn *txn);
 
 /* ---- db_txn_conflict.c ---- */
 
-/* FIRN_CONFLICT, which names keyspace and key, if a published commit conflicts. Advances txn->checked, so
- * that the leader has less to check. For the thread of the transaction. */
+/* FIRN_CONFLICT, which names keyspace and key, if a published commit conflicts. Advances
+ * txn->checked, so that the leader has less to check. For the thread of the transaction. */
 FIRN_MUST_CHECK int firn_db_txn_conflict_check(struct firn_db_txn *txn, firn_error *err);
-/* Checks the rest: everything that was applied before the commit gets its place in the order. ctx is
- * the transaction. For the leader only. */
+/* Checks the rest: everything that was applied before the commit gets its place in the order. ctx
+ * is the transaction. For the leader only. */
 FIRN_MUST_CHECK int firn_db_txn_conflict_check_leading(const void *ctx, struct firn_db *db,
                                                        firn_error *err);
 

@@ -2,15 +2,15 @@
  *
  * txn/db_txn_reads.c: the read set of a serializable transaction.
  *
- * Reads are kept as ranges of keys. A key k is the range [k, k and a zero byte). A walk is the range
- * that it covered, gaps and ends included, because the walk also read that nothing was there.
+ * Reads are kept as ranges of keys. A key k is the range [k, k and a zero byte). A walk is the
+ * range that it covered, gaps and ends included, because the walk also read that nothing was there.
  *
- * Ranges are appended as they come. When they take twice what the last merging left, they are sorted
- * and merged: ranges that overlap or touch become one. So a key that is read a million times, or a
- * keyspace that is walked over again and again, is one range. If that leaves more than the limit,
- * neighbours are joined across the gap between them, pair by pair, until half the limit is free. The
- * set then covers more than was read: the transaction may be refused because of a write to a key
- * that it never read, but a write to a key that it did read is never missed.
+ * Ranges are appended as they come. When they take twice what the last merging left, they are
+ * sorted and merged: ranges that overlap or touch become one. So a key that is read a million
+ * times, or a keyspace that is walked over again and again, is one range. If that leaves more than
+ * the limit, neighbours are joined across the gap between them, pair by pair, until half the limit
+ * is free. The set then covers more than was read: the transaction may be refused because of a
+ * write to a key that it never read, but a write to a key that it did read is never missed.
  *
  * Failure. Without memory reads continue; the set remembers that something is missing, and the
  * commit is refused.

@@ -1,24 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * txn/db_txn_run.c: repeating a transaction until it commits; and puts that depend on the present value
- * of a key, which are transactions of one read and one write that are repeated in this way.
+ * txn/db_txn_run.c: repeating a transaction until it commits; and puts that depend on the present
+ * value of a key, which are transactions of one read and one write that are repeated in this way.
  *
- * A conflict means that another transaction committed, so among transactions that conflict repeatedly
- * one always makes progress; but a long one may lose to short ones every time. Each attempt therefore
- * waits for a random time from a range that doubles from WAIT_NS_MIN to WAIT_NS_MAX, so that
- * transactions that conflicted once do not stay in step. The first two attempts do not wait: most
- * conflicts are over at once.
+ * A conflict means that another transaction committed, so among transactions that conflict
+ * repeatedly one always makes progress; but a long one may lose to short ones every time. Each
+ * attempt therefore waits for a random time from a range that doubles from WAIT_NS_MIN to
+ * WAIT_NS_MAX, so that transactions that conflicted once do not stay in step. The first two
+ * attempts do not wait: most conflicts are over at once.
  *
- * If syncs are slow, nearly every moment falls into a commit that has its place in the order and is not
- * published yet. A transaction that begins then does not see that commit, and loses to it if both write
- * the same key. So after its wait an attempt lets all queued commits end first (firn_db_write_barrier).
- * Its thread is then running, mostly as the leader of the last of them, while the other committers are
- * still being woken; so its own commit is likely to precede their next ones.
+ * If syncs are slow, nearly every moment falls into a commit that has its place in the order and is
+ * not published yet. A transaction that begins then does not see that commit, and loses to it if
+ * both write the same key. So after its wait an attempt lets all queued commits end first
+ * (firn_db_write_barrier). Its thread is then running, mostly as the leader of the last of them,
+ * while the other committers are still being woken; so its own commit is likely to precede their
+ * next ones.
  *
- * Any result of the work other than FIRN_CONFLICT ends the loop: an error rolls back. The handle is lent
- * to the work, which may end the transaction; if the work closes the handle, that only rolls back.
+ * Any result of the work other than FIRN_CONFLICT ends the loop: an error rolls back. The handle is
+ * lent to the work, which may end the transaction; if the work closes the handle, that only rolls
+ * back.
  *
- * Each conflict of a put is a commit of another thread to the same key, so its attempts have no limit.
+ * Each conflict of a put is a commit of another thread to the same key, so its attempts have no
+ * limit.
  */
 #include <limits.h>
 

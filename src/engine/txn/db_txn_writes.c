@@ -18,13 +18,14 @@
  *
  * Overwritten operations stay in the batch until it is tidied; otherwise a transaction that sets
  * one counter a million times would be as large as one that sets a million counters. Tidying copies
- * what the commit, or rolling back to a savepoint, still needs to another write set. The amount that
- * this would free is always known, so that tidying is never useless.
+ * what the commit, or rolling back to a savepoint, still needs to another write set. The amount
+ * that this would free is always known, so that tidying is never useless.
  *
  * (I1) Nodes are in the array in the order in which their keys were first written. So if taking
  *      back an operation removes a node, that is the last one.
  * (I2) Memory is allocated before anything changes: a write that fails leaves no trace.
- * (I3) pointless_bytes is the size of the operations that were overwritten before the next mark: 0 after tidying.
+ * (I3) pointless_bytes is the size of the operations that were overwritten before the next mark: 0
+ *      after tidying.
  *
  * W. Pugh, "Skip lists: a probabilistic alternative to balanced trees", 1990.
  */
@@ -556,7 +557,8 @@ firn_db_txn_writes_at(const struct firn_db_txn_writes *writes, firn_db_txn_write
         return FIRN_DB_TXN_WRITES_MERGED;
     }
     if (op->kind == FIRN_ENTRY_EXPIRING) {
-        /* The view of the transaction is older than the put, so for it the value has not expired. */
+        /* The view of the transaction is older than the put, so for it the value has not
+         * expired. */
         *out_value = firn_entry_expiring_value(*out_value);
     }
     return FIRN_DB_TXN_WRITES_PUT;

@@ -4,10 +4,11 @@
  *
  * A drop is a commit (db_keyspace.c). The tree is removed later, when two things hold. Nothing can
  * read it: no checkpoint has the keyspace, and neither has an open view or cursor (until then a
- * restore may bring the keyspace back). And the drop is on the disk, whatever the durability: a power cut that took the commit back would leave a
- * keyspace without its runs. This is checked when a keyspace is dropped, flushed or compacted, when
- * checkpoints are deleted, and at closing. Trees that a crash leaves are removed at the next opening,
- * when no views are open. A restore, too, may leave keyspaces that only its safety checkpoint has.
+ * restore may bring the keyspace back). And the drop is on the disk, whatever the durability: a
+ * power cut that took the commit back would leave a keyspace without its runs. This is checked when
+ * a keyspace is dropped, flushed or compacted, when checkpoints are deleted, and at closing. Trees
+ * that a crash leaves are removed at the next opening, when no views are open. A restore, too, may
+ * leave keyspaces that only its safety checkpoint has.
  */
 #include "base/check.h"
 #include "upkeep/db_upkeep_handle.h"

@@ -2,10 +2,10 @@
  *
  * upkeep/db_maintain.c: flushing and compacting on request.
  *
- * Freezing takes the leader's place for a moment. The flushes and compactions are done in the calling
- * thread, beside commits and background work. Compacting flushes, and then does every compaction that
- * lsm/ suggests, until there is none. Commits made meanwhile may be included or not. Cancelling ends
- * the running compaction, whose inputs stay; earlier ones have been installed.
+ * Freezing takes the leader's place for a moment. The flushes and compactions are done in the
+ * calling thread, beside commits and background work. Compacting flushes, and then does every
+ * compaction that lsm/ suggests, until there is none. Commits made meanwhile may be included or
+ * not. Cancelling ends the running compaction, whose inputs stay; earlier ones have been installed.
  */
 #include "base/check.h"
 #include "upkeep/db_upkeep_handle.h"
@@ -15,7 +15,8 @@ freeze(struct firn_db *db, firn_error *err)
 {
     firn_db_lead_begin(db);
     DCHECK(!db->is_read_only);
-    /* A commit may have failed since the caller checked, and left memtables that must not be written. */
+    /* A commit may have failed since the caller checked, and left memtables that must not be
+     * written. */
     int rc = firn_db_lead_refuse_failed(db, err);
     if (rc == FIRN_OK) {
         rc = firn_db_turn_freeze_all(db, err);

@@ -1,33 +1,35 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * upkeep/db_pace.c: keeping memtables, level 0 and the log within bounds: when memtables are frozen,
- * and when commits have to wait for the background.
+ * upkeep/db_pace.c: keeping memtables, level 0 and the log within bounds: when memtables are
+ * frozen, and when commits have to wait for the background.
  *
  * After a group of commits:
  *   A memtable that has used its share of memory is frozen.
- *   If all memtables together have more than their share, and none waits to be flushed yet, the largest
- *     are frozen: as many as give back half of the share of one, so that small ones are flushed together.
- *   If the log has more than its share, and nothing waits, all memtables with data of its oldest segment
- *     are frozen.
+ *   If all memtables together have more than their share, and none waits to be flushed yet, the
+ *     largest are frozen: as many as give back half of the share of one, so that small ones are
+ *     flushed together.
+ *   If the log has more than its share, and nothing waits, all memtables with data of its oldest
+ *     segment are frozen.
  *   If memtables have taken memory from their pool, a job prepares more.
- * With each freezing the log begins a new segment (db_turn.c), so that one round of flushes makes a segment
- * superfluous.
+ * With each freezing the log begins a new segment (db_turn.c), so that one round of flushes makes a
+ * segment superfluous.
  *
- * A store may have many thousands of keyspaces with a few entries each, and a run for each would cost
- * far more than it frees. So small memtables wait for each other:
- *   The first FIRN_LSM_SMALL_BYTES of each memtable do not count for the limits of memory: they belong
- *     to what a keyspace takes anyway (FIRN_DB_KEYSPACE_BYTES). A memtable without more is not frozen
- *     for memory.
- *   The log may have FIRN_DB_TURN_LOG_PER_RUN bytes more for each keyspace before data in it forces memtables to be
- *     frozen. At closing, and when the store is idle, all are flushed only if the log has as many bytes
- *     for each of them. Until then the log keeps their data; it is a few megabytes, and each opening
- *     replays it.
- * So (I2) a flush that nobody asked for writes at most one run for FIRN_DB_TURN_LOG_PER_RUN bytes of the log, apart
- * from those for memory and for a full disk. (Not asserted: the two places that decide ask firn_db_turn_flush_pays.)
+ * A store may have many thousands of keyspaces with a few entries each, and a run for each would
+ * cost far more than it frees. So small memtables wait for each other:
+ *   The first FIRN_LSM_SMALL_BYTES of each memtable do not count for the limits of memory: they
+ *     belong to what a keyspace takes anyway (FIRN_DB_KEYSPACE_BYTES). A memtable without more is
+ *     not frozen for memory.
+ *   The log may have FIRN_DB_TURN_LOG_PER_RUN bytes more for each keyspace before data in it forces
+ *     memtables to be frozen. At closing, and when the store is idle, all are flushed only if the
+ *     log has as many bytes for each of them. Until then the log keeps their data; it is a few
+ *     megabytes, and each opening replays it.
+ * So (I2) a flush that nobody asked for writes at most one run for FIRN_DB_TURN_LOG_PER_RUN bytes
+ * of the log, apart from those for memory and for a full disk. (Not asserted: the two places that
+ * decide ask firn_db_turn_flush_pays.)
  *
- * While blocks do not need all of the cache's memory, memtables borrow from it before they are frozen
- * early, and the log may grow with them: with many keyspaces, flushed runs are then larger and fewer.
- * Memtables that wait for their flush do not borrow.
+ * While blocks do not need all of the cache's memory, memtables borrow from it before they are
+ * frozen early, and the log may grow with them: with many keyspaces, flushed runs are then larger
+ * and fewer. Memtables that wait for their flush do not borrow.
  *
  * Before a group:
  *   Each failure of the background is returned once, and the work is asked for again. So it cannot
@@ -58,8 +60,8 @@ enum {
 
 /* ---- limits ---- */
 
-/* How many bytes of the log each borrowed byte of memory allows: while the memtable that is frozen next
- * grew, the log took about twice as much as all memtables hold. */
+/* How many bytes of the log each borrowed byte of memory allows: while the memtable that is frozen
+ * next grew, the log took about twice as much as all memtables hold. */
 enum { LOG_PER_BORROWED = 2 };
 
 static size_t
@@ -118,8 +120,8 @@ must_wait(struct firn_db *db, unsigned *out_level0)
     return *out_level0 >= LEVEL0_STOP || has_full_memtables(db, frozen);
 }
 
-/* On a full disk, memtables that cannot be flushed accept nothing more. If runs of level 0 cannot be
- * merged, commits continue: those accepted then only delete, and that frees space. */
+/* On a full disk, memtables that cannot be flushed accept nothing more. If runs of level 0 cannot
+ * be merged, commits continue: those accepted then only delete, and that frees space. */
 static int
 check_space(struct firn_db *db, firn_error *err)
 {
@@ -204,8 +206,9 @@ find_need(struct firn_db *db, const struct firn_db_tree *touched)
     return need;
 }
 
-/* Freezes the largest memtables: as many bytes as all together have beyond their limit, plus half of the
- * share of one. With fewer bytes a flush would sync for little; with more, runs would be smaller. */
+/* Freezes the largest memtables: as many bytes as all together have beyond their limit, plus half
+ * of the share of one. With fewer bytes a flush would sync for little; with more, runs would be
+ * smaller. */
 static int
 freeze_largest(struct firn_db *db, bool *has_frozen, firn_error *err)
 {

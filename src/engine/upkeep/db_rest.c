@@ -2,19 +2,20 @@
  *
  * upkeep/db_rest.c: an idle store frees what it keeps for writing.
  *
- * Under load the log has a file ready for its next segment, of the size of the last ones. The newest
- * segment may be such a file with little in it, the log is as long as memory is large, and the reserve
- * has the size for that (log_rotate.c, db_space.c). All of this saves time while commits come. After
- * REST_NS without a commit, memtables are flushed, the log begins a fresh file, its spare is removed,
- * and the reserve shrinks to the size that it should have. Later commits create all of it again when
- * they need it.
+ * Under load the log has a file ready for its next segment, of the size of the last ones. The
+ * newest segment may be such a file with little in it, the log is as long as memory is large, and
+ * the reserve has the size for that (log_rotate.c, db_space.c). All of this saves time while
+ * commits come. After REST_NS without a commit, memtables are flushed, the log begins a fresh file,
+ * its spare is removed, and the reserve shrinks to the size that it should have. Later commits
+ * create all of it again when they need it.
  *
- * When the log turns, or has more than FIRN_DB_REST_LEAST_BYTES, a thread begins to watch for idleness, unless there is
- * one. The thread ends once the space has been freed, so a store that is rarely written to has no such thread. In simulation
- * there are no threads: tests call firn_db_rest_look after they have moved the clock.
+ * When the log turns, or has more than FIRN_DB_REST_LEAST_BYTES, a thread begins to watch for
+ * idleness, unless there is one. The thread ends once the space has been freed, so a store that is
+ * rarely written to has no such thread. In simulation there are no threads: tests call
+ * firn_db_rest_look after they have moved the clock.
  *
- * Small amounts are left: freeing them costs as much as it gains. If readers keep segments of the log
- * from being removed, these stay, and nothing is tried again before the next commit.
+ * Small amounts are left: freeing them costs as much as it gains. If readers keep segments of the
+ * log from being removed, these stay, and nothing is tried again before the next commit.
  *
  * Locking: the mutex of jobs guards the fields.
  *

@@ -1,20 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * vector/vector_distance.c: distances between vectors of f32: kernels for each kind of processor, and the judge.
+ * vector/vector_distance.c: distances between vectors of f32: kernels for each kind of processor,
+ * and the judge.
  *
- * A kernel is a loop over registers full of numbers. The loops are written once, as a macro over six small functions that
- * each kind of processor has: an empty register, a full one from memory, one of the last few numbers (zeros after them), a
- * step of the sum of squares, a step of the dot product, and the sums of four registers. Four rows are computed
- * together, because the result of a multiplication is available four cycles after its operands.
+ * A kernel is a loop over registers full of numbers. The loops are written once, as a macro over
+ * six small functions that each kind of processor has: an empty register, a full one from memory,
+ * one of the last few numbers (zeros after them), a step of the sum of squares, a step of the dot
+ * product, and the sums of four registers. Four rows are computed together, because the result of a
+ * multiplication is available four cycles after its operands.
  *
- * The last numbers of a row are read under a mask, or copied: no byte after the row is read, because the row may be the
- * end of a mapped file.
+ * The last numbers of a row are read under a mask, or copied: no byte after the row is read,
+ * because the row may be the end of a mapped file.
  *
- * Rounding. A sum of n products that are added in any order, each rounded to 24 bits, is wrong by at most
- * (n + 2) * 2^-24 of the sum of their absolute values (Higham, "Accuracy and Stability of Numerical Algorithms", 2002,
- * section 3.1). So kernels differ by processor, in the last digits. A caller that needs the same answer everywhere uses
- * the kernels to select near vectors, and firn_vector_distance_exact to compare these: a product of two f32 is exact in
- * double precision, and squares neither overflow nor vanish there.
+ * Rounding. A sum of n products that are added in any order, each rounded to 24 bits, is wrong by
+ * at most (n + 2) * 2^-24 of the sum of their absolute values (Higham, "Accuracy and Stability of
+ * Numerical Algorithms", 2002, section 3.1). So kernels differ by processor, in the last digits. A
+ * caller that needs the same answer everywhere uses the kernels to select near vectors, and
+ * firn_vector_distance_exact to compare these: a product of two f32 is exact in double precision,
+ * and squares neither overflow nor vanish there.
  *
  * Every call of firn_vector_distance_kernels asks codec/cpu.h which set to use; the processor was
  * examined when the library was loaded.
@@ -33,7 +36,8 @@
 
 #define INLINE static inline __attribute__((always_inline))
 #define KERNEL static __attribute__((noinline))
-/* Before a loop over four rows: without it gcc may keep their sums in memory, which takes twice the time or more. */
+/* Before a loop over four rows: without it gcc may keep their sums in memory, which takes twice the
+ * time or more. */
 #define UNROLL4 _Pragma("GCC unroll 4")
 
 /* Number i of a vector, which may lie anywhere. */
@@ -51,9 +55,9 @@ place_of(const void *vector, size_t i)
     return (const uint8_t *)vector + sizeof(float) * i;
 }
 
-/* So many bytes after what is read now lies what will be read soon, where rows lie side by side: the processor itself looks
- * only as far as the end of a page, and finds four rows at once hard to follow. Twice as fast; beside the end of mapped
- * memory nothing happens. */
+/* So many bytes after what is read now lies what will be read soon, where rows lie side by side:
+ * the processor itself looks only as far as the end of a page, and finds four rows at once hard to
+ * follow. Twice as fast; beside the end of mapped memory nothing happens. */
 enum { AHEAD = 6400 };
 
 INLINE void
@@ -62,8 +66,8 @@ prefetch(const uint8_t *at)
     __builtin_prefetch((const void *)((uintptr_t)at + AHEAD));
 }
 
-/* The two kernels of a set: of registers V of WIDTH numbers, by the functions zero_SET, load_SET, part_SET, l2_step_SET,
- * dot_step_SET and sum_SET, which adds up each of four registers. */
+/* The two kernels of a set: of registers V of WIDTH numbers, by the functions zero_SET, load_SET,
+ * part_SET, l2_step_SET, dot_step_SET and sum_SET, which adds up each of four registers. */
 #define FLOAT_KERNELS(SET, TARGET, V, WIDTH)                                                       \
     TARGET INLINE V any_##SET(const void *row, size_t i, size_t count)                             \
     {                                                                                              \
@@ -118,7 +122,8 @@ prefetch(const uint8_t *at)
 
 /* ---- f32: any processor ---- */
 
-/* What a register would be: loops over it become those of the instructions that every processor of its kind has. */
+/* What a register would be: loops over it become those of the instructions that every processor of
+ * its kind has. */
 enum { LANES = 8 };
 struct lanes {
     float at[LANES];
@@ -557,8 +562,9 @@ struct products {
     double squares; /* of b */
 };
 
-/* In eight sums, which are added up in the same order on every processor. Products are exact, so that fusing would change
- * nothing. Four registers are added to in turn, because a sum is available four cycles after its operands. */
+/* In eight sums, which are added up in the same order on every processor. Products are exact, so
+ * that fusing would change nothing. Four registers are added to in turn, because a sum is available
+ * four cycles after its operands. */
 INLINE struct products
 multiply(const void *a, const void *b, size_t n, bool is_l2)
 {
@@ -619,7 +625,8 @@ firn_vector_distance_exact_to(enum firn_vector_metric metric, const void *query,
     if (query_squares <= 0 || products.squares <= 0) {
         return 1;
     }
-    /* One root of the product: a vector is at the distance 0 of itself. Neither product leaves the range. */
+    /* One root of the product: a vector is at the distance 0 of itself. Neither product leaves the
+     * range. */
     double distance =
         1 - products.dot / firn_vector_distance_root(query_squares * products.squares);
     return distance < 0 ? 0 : distance > 2 ? 2 : distance;
@@ -637,7 +644,8 @@ bool
 firn_vector_distance_is_finite(const void *a, size_t n)
 {
     DCHECK(a != NULL || n == 0);
-    /* The square of an infinity is one, and what a NaN is added to becomes a NaN; nothing else is out of range. */
+    /* The square of an infinity is one, and what a NaN is added to becomes a NaN; nothing else is
+     * out of range. */
     const double squares = firn_vector_distance_squares(a, n);
     return squares - squares == 0;
 }

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * vector/vector_distance.h: distances between vectors, by the best instructions that the processor has.
+ * vector/vector_distance.h: distances between vectors, by the best instructions that the processor
+ * has.
  *
- * A vector is n numbers of 4 bytes (IEEE single precision, lowest byte first), as columns of VECTOR have them, at any
- * address: nothing has to be aligned. A code is n bytes. n is 1 to 65,535. Any thread.
+ * A vector is n numbers of 4 bytes (IEEE single precision, lowest byte first), as columns of VECTOR
+ * have them, at any address: nothing has to be aligned. A code is n bytes. n is 1 to 65,535. Any
+ * thread.
  */
 #ifndef FIRN_VECTOR_VECTOR_DISTANCE_H
 #define FIRN_VECTOR_VECTOR_DISTANCE_H
@@ -29,9 +31,10 @@ enum firn_vector_metric {
 struct firn_vector_kernels {
     const char *name; /* "avx512vnni", "avx512", "avx2", "neon", "scalar" */
 
-    /* f32, of rows that lie side by side in memory, or near each other: what comes after them is fetched ahead. The
-     * relative error of sums without cancellation is at most 1e-5 up to 1,030 dimensions, and (n + 8) 2^-24 of what
-     * was added up in any case. Sums beyond the range are infinite. */
+    /* f32, of rows that lie side by side in memory, or near each other: what comes after them is
+     * fetched ahead. The relative error of sums without cancellation is at most 1e-5 up to 1,030
+     * dimensions, and (n + 8) 2^-24 of what was added up in any case. Sums beyond the range are
+     * infinite. */
 
     /* The sums of (query[i] - row[i])^2. */
     void (*l2_four)(const void *query, const void *const rows[4], size_t n, float out[4]);
@@ -53,8 +56,9 @@ const struct firn_vector_kernels *firn_vector_distance_kernels(void);
  * tests. */
 const struct firn_vector_kernels *firn_vector_distance_kernels_at(size_t i);
 
-/* The distance, in double precision throughout: never infinite, never a NaN, and the same on every processor. Decides
- * between the candidates of the kernels. Requires: a and b are finite (firn_vector_distance_is_finite). */
+/* The distance, in double precision throughout: never infinite, never a NaN, and the same on every
+ * processor. Decides between the candidates of the kernels. Requires: a and b are finite
+ * (firn_vector_distance_is_finite). */
 double firn_vector_distance_exact(enum firn_vector_metric metric, const void *a, const void *b,
                                   size_t n);
 /* The same for a query whose sum of squares is known; only COSINE reads it. */

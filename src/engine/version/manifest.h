@@ -34,11 +34,10 @@
  *    24  8  largest sequence that any run or edit has named
  *    32  …  varint count of trees, then the trees, by ascending id; of format version 2 also: sized
  *           history, not empty; format version 1 where it stays as it was; of format version 3,
- *           where runs of level 7 are named, also: sized history, empty where it stays as it was; of
- *           format version 4, after these: how far the log was durable, varint segment, from 1,
- *           varint offset; format version 5, where a tree is not of rows, or a run has
- *           attachments: as 4, but segment and
- *           offset are 0 where nothing is said of the log
+ *           where runs of level 7 are named, also: sized history, empty where it stays as it was;
+ *           of format version 4, after these: how far the log was durable, varint segment, from 1,
+ *           varint offset; format version 5, where a tree is not of rows, or a run has attachments:
+ *           as 4, but segment and offset are 0 where nothing is said of the log
  *
  *   record of type LOG_END
  *     0  4  format version, 1
@@ -55,17 +54,17 @@
  *     these, ranges, older versions among the entries, bytes of content, smallest sequence,
  *     how far the largest is above it; 8 bytes, the views it was made for; sized lower; sized
  *     upper. Where 128 is added to the kind, also varints before lower: expiring puts among the
- *     entries, at least 1, when the first of them expires, how much later the last does. Where 64 is
- *     added, after these: varint count, at least 1, then as many references, by ascending number. Where 32 is
- *     added (format version 5), after these: varint count, at least 1, then as many attachments, by ascending
- *     number: varint number, kind, 1 byte, varint size of the file. In level 7
- *     also varints before lower: count of groups, at least 1; of each: its first sequence, how far
- *     the last is above it, 0 or how far the first of the newer ones is above the group's first,
- *     and only after that how far their last is above it
+ *     entries, at least 1, when the first of them expires, how much later the last does. Where 64
+ *     is added, after these: varint count, at least 1, then as many references, by ascending
+ *     number. Where 32 is added (format version 5), after these: varint count, at least 1, then as
+ *     many attachments, by ascending number: varint number, kind, 1 byte, varint size of the file.
+ *     In level 7 also varints before lower: count of groups, at least 1; of each: its first
+ *     sequence, how far the last is above it, 0 or how far the first of the newer ones is above the
+ *     group's first, and only after that how far their last is above it
  *
  *   reference to a value file
- *     varint number; 8 bytes, beginning of the file's identity; varints: bytes of values in the file,
- *     bytes of those that the run refers to
+ *     varint number; 8 bytes, beginning of the file's identity; varints: bytes of values in the
+ *     file, bytes of those that the run refers to
  */
 
 /* Types of records in the log "manifest". LOG_END changes no version. */
@@ -255,7 +254,8 @@ FIRN_MUST_CHECK int firn_manifest_open(struct firn_os_dir *dir, const struct fir
 /* Reads MANIFEST without writing anything; a writer may be appending to it. */
 FIRN_MUST_CHECK int firn_manifest_read(struct firn_os_dir *dir, struct firn_manifest_state *state,
                                        firn_error *err);
-/* The same, and begins to watch MANIFEST (log.h); the caller ends that. dir is borrowed until then. */
+/* The same, and begins to watch MANIFEST (log.h); the caller ends that. dir is borrowed until
+ * then. */
 FIRN_MUST_CHECK int firn_manifest_read_watched(struct firn_os_dir *dir,
                                                struct firn_manifest_state *state,
                                                struct firn_log_watch *out, firn_error *err);

@@ -19,8 +19,9 @@
  * The number of attached handles is bounded by the CLOCK algorithm: the files that have one form a
  * ring, and a hand goes round it. The hand passes over files that were used since its last visit,
  * and over pinned ones, which would stay open anyway and be opened twice. So while cursors pin more
- * than the bound, more are open; the next opening or collection closes them. The number of their file
- * descriptors has a bound of its own, which holds for pinned ones too (block/block_descriptor.c).
+ * than the bound, more are open; the next opening or collection closes them. The number of their
+ * file descriptors has a bound of its own, which holds for pinned ones too
+ * (block/block_descriptor.c).
  *
  * (I4) The same bound holds for handles that are detached and wait for readers to leave the epoch.
  *      While a reader stays in the epoch for long, no more handles are detached; otherwise the same
@@ -69,7 +70,8 @@ static int pin_values(void *ctx, uint64_t number, struct firn_run **out, void **
                       firn_error *err);
 static void unpin_values(void *pin);
 
-/* How many descriptors of a process one store may use: the rest is for others, and for the files that are written. */
+/* How many descriptors of a process one store may use: the rest is for others, and for the files
+ * that are written. */
 static size_t
 descriptors_max(void)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * version/run_file.h: the run files that versions name, their attachments, and the value files that runs refer to: opened
- * when first read, closed when too many are open, freed when no version names them any more.
+ * version/run_file.h: the run files that versions name, their attachments, and the value files that
+ * runs refer to: opened when first read, closed when too many are open, freed when no version names
+ * them any more.
  *
  * Any thread.
  */
@@ -39,8 +40,9 @@ struct firn_run_file {
     /* Until the file is first opened: the number under which its blocks are in the cache; or 0. */
     _Atomic uint64_t cache_file;
     _Atomic uint64_t skipped_by; /* of a history run: see run_history.c */
-    /* Guarded by the mutex of the trees. Of a history run: a group that some view was found to read. Of a run
-     * in the last level: the beginning of the line of now for which rewriting it is useless. */
+    /* Guarded by the mutex of the trees. Of a history run: a group that some view was found to
+     * read. Of a run in the last level: the beginning of the line of now for which rewriting it is
+     * useless. */
     size_t needed_by;
     uint64_t useless_for;
 
@@ -55,14 +57,14 @@ struct firn_run_file {
     /* Of a run that got attachments: its replacement, with a reference, so that the file they share
      * stays. */
     struct firn_run_file *successor;
-    /* Of a run that a compaction wrote, guarded by the mutex of the trees: one of its inputs, with a
-     * reference, from whose graphs those of this run may be made (compaction_graph.c). NULL:
+    /* Of a run that a compaction wrote, guarded by the mutex of the trees: one of its inputs, with
+     * a reference, from whose graphs those of this run may be made (compaction_graph.c). NULL:
      * none. */
     struct firn_run_file *forerunner;
     _Atomic uint64_t
         graphs_seen; /* of a run: what it was found to need no more; see compaction_graph.c */
-    /* Of a value file, under the mutex of the trees: the bytes that runs of the newest version refer
-     * to. */
+    /* Of a value file, under the mutex of the trees: the bytes that runs of the newest version
+     * refer to. */
     uint64_t live_bytes;
     size_t live_runs;
 

@@ -24,9 +24,10 @@
  *   and its group has its own sequence among the newer ones. A view that reads any of the older
  *   versions reads the run, and so finds the tombstone. A view that skips the run finds no version
  *   instead, as there are no older versions elsewhere (merge_stream.c).
- * The view must be live, or be opened from a live view (as the list that a compaction takes): then the same
- * holds for it. Each read decides this when it begins, so a restore rewrites nothing: afterwards
- * now may have to read history, until compactions have sorted it again (compaction_garbage.c).
+ * The view must be live, or be opened from a live view (as the list that a compaction takes): then
+ * the same holds for it. Each read decides this when it begins, so a restore rewrites nothing:
+ * afterwards now may have to read history, until compactions have sorted it again
+ * (compaction_garbage.c).
  *
  * Remembering. Views of one line, that is, whose newest intervals begin at the same sequence, see
  * the same up to the smaller of their ends. So all views of a line that see past the newest

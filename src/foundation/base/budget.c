@@ -2,12 +2,13 @@
  *
  * base/budget.c: how much work a structure from elsewhere may cause.
  *
- * (I1) All that is ever spent is at most FIRN_BUDGET_FREE and FIRN_BUDGET_FOR_BYTE × the bytes read, and the
- * last thing that was paid for (not checked: it is what spend compares). A compressed byte of a real store stands for a few bytes of a file, or a fifteenth of an entry of a
- * directory: so a command may go over all that it reads some fifty times.
+ * (I1) All that is ever spent is at most FIRN_BUDGET_FREE and FIRN_BUDGET_FOR_BYTE × the bytes
+ * read, and the last thing that was paid for (not checked: it is what spend compares). A compressed
+ * byte of a real store stands for a few bytes of a file, or a fifteenth of an entry of a directory:
+ * so a command may go over all that it reads some fifty times.
  *
- * The counters are independent of one another, and relaxed: threads that spend at the same time may exceed
- * the limit by one thing each.
+ * The counters are independent of one another, and relaxed: threads that spend at the same time may
+ * exceed the limit by one thing each.
  */
 #include "base/budget.h"
 

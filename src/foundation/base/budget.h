@@ -2,9 +2,9 @@
  *
  * base/budget.h: how much work a structure from elsewhere may cause.
  *
- * The bytes of a foreign store may name one thing in many places, or decompress to a million times their
- * size. So what reads such a store earns work for the bytes that it reads for the first time, and spends it
- * for all that it does. Work is counted in units of about a nanosecond.
+ * The bytes of a foreign store may name one thing in many places, or decompress to a million times
+ * their size. So what reads such a store earns work for the bytes that it reads for the first time,
+ * and spends it for all that it does. Work is counted in units of about a nanosecond.
  *
  * A budget may be NULL: then nothing is limited, and nothing fails. Any thread.
  */
@@ -40,8 +40,8 @@ void firn_budget_earn(struct firn_budget *budget, uint64_t bytes);
 FIRN_MUST_CHECK int firn_budget_spend(struct firn_budget *budget, uint64_t work, firn_error *err);
 /* Begins another operation: what was earned stays, what was spent is forgotten. */
 void firn_budget_renew(struct firn_budget *budget);
-/* Sets *held, the bytes that a part of the operation holds in memory, to `bytes`. FIRN_LIMIT if all parts
- * together have more than FIRN_BUDGET_MEMORY_MAX; *held is set all the same. */
+/* Sets *held, the bytes that a part of the operation holds in memory, to `bytes`. FIRN_LIMIT if all
+ * parts together have more than FIRN_BUDGET_MEMORY_MAX; *held is set all the same. */
 FIRN_MUST_CHECK int firn_budget_hold(struct firn_budget *budget, uint64_t *held, uint64_t bytes,
                                      firn_error *err);
 void firn_budget_release(struct firn_budget *budget, uint64_t *held);

@@ -100,7 +100,8 @@ firn_varint_size(uint64_t value)
     return (bits * 9 + 64) / 64;
 }
 
-/* How many bits are set. (The compiler's own way is a call where the processor may lack the instruction.) */
+/* How many bits are set. (The compiler's own way is a call where the processor may lack the
+ * instruction.) */
 static inline size_t
 firn_count_bits(uint64_t word)
 {

@@ -19,7 +19,8 @@
  * (I3) leave stores with release and reclaim loads with acquire at least: everything that a reader
  *      did inside happens before the objects that it used are released. Taking a slot again
  *      continues the chain, because it is a read-modify-write that acquires.
- * (Not checked: these are orders of memory accesses; each access names the ones that it pairs with.)
+ * (Not checked: these are orders of memory accesses; each access names the ones that it pairs
+ * with.)
  *
  * Retired objects wait on a lock-free stack. reclaim takes the whole stack, releases what it can
  * and pushes back the rest. So any number of threads may reclaim at once, and no object is popped

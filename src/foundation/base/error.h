@@ -58,8 +58,8 @@ firn_error_never_ok(int code)
 /* The code for an errno of the operating system (ENOENT is FIRN_NOT_FOUND, …; else FIRN_IO). */
 int firn_error_code_of_errno(int error_number);
 
-/* Evaluates an expression that returns a code; if that is a failure, the function returns it. For functions that
- * have nothing to free. */
+/* Evaluates an expression that returns a code; if that is a failure, the function returns it. For
+ * functions that have nothing to free. */
 #define FIRN_TRY_RETURN(expression)     \
     do {                                \
         int firn_tried_ = (expression); \
@@ -68,9 +68,9 @@ int firn_error_code_of_errno(int error_number);
         }                               \
     } while (0)
 
-/* The same for functions that have something to free: stores the failure in the local `rc` and jumps to the
- * label `out`, where the function frees what it has and returns. A function uses only one of the two
- * (tools/check_errors). */
+/* The same for functions that have something to free: stores the failure in the local `rc` and
+ * jumps to the label `out`, where the function frees what it has and returns. A function uses only
+ * one of the two (tools/check_errors). */
 #define FIRN_TRY(expression) \
     do {                     \
         rc = (expression);   \

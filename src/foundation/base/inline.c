@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * base/inline.c: the external definitions of inline functions (C11 6.7.4). Calls that the compiler does not inline
- * lead here; a static inline function would have a copy in each file that calls it.
+ * base/inline.c: the external definitions of inline functions (C11 6.7.4). Calls that the compiler
+ * does not inline lead here; a static inline function would have a copy in each file that calls it.
  */
 #include "base/buf.h"
 #include "base/reader.h"

@@ -66,7 +66,8 @@ firn_alloc(size_t size)
 void *
 firn_alloc_zeroed(size_t size)
 {
-    /* Small blocks come from a thread's cache, which glibc's calloc of Debian 12 does not look at. */
+    /* Small blocks come from a thread's cache, which glibc's calloc of Debian 12 does not look
+     * at. */
     if (current.zeroed != NULL && size > ZEROED_SMALL) {
         return current.zeroed(current.ctx, size == 0 ? 1 : size);
     }
@@ -148,7 +149,8 @@ firn_strdup(const char *text)
     return firn_strndup(text, strlen(text));
 }
 
-/* "used": else the compiler sees that it is never written, and puts it into the file as a constant. */
+/* "used": else the compiler sees that it is never written, and puts it into the file as a
+ * constant. */
 __attribute__((used)) static uint8_t zeros[FIRN_ZEROS_SIZE];
 
 const uint8_t *

@@ -27,8 +27,8 @@ struct firn_view_guide {
                         it */
 };
 
-/* Ascending, disjoint, not adjacent; immutable once shared. The intervals and the guide are borrowed
- * from the view's owner. */
+/* Ascending, disjoint, not adjacent; immutable once shared. The intervals and the guide are
+ * borrowed from the view's owner. */
 struct firn_view {
     const struct firn_view_interval *intervals;
     size_t count;

@@ -3,9 +3,9 @@
  * codec/chunk_cut.c: content-defined chunking.
  *
  * The method is FastCDC (Xia, Zhou, Jiang et al., "FastCDC: a Fast and Efficient Content-Defined
- * Chunking Approach for Data Deduplication", USENIX ATC 2016): a rolling "gear" hash, which takes in
- * Chunking Approach for Data Deduplication", USENIX ATC 2016): a rolling "gear" hash, which adds a
- * byte by a shift and an addition and forgets it after 64; a cut where some of its bits are zero;
+ * Chunking Approach for Data Deduplication", USENIX ATC 2016): a rolling "gear" hash, which takes
+ * in Chunking Approach for Data Deduplication", USENIX ATC 2016): a rolling "gear" hash, which adds
+ * a byte by a shift and an addition and forgets it after 64; a cut where some of its bits are zero;
  * the first bytes of a chunk are skipped, because it may not end there anyway; and a stricter
  * condition before the normal size than after it, so that sizes vary less.
  *

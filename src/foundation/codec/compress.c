@@ -510,10 +510,10 @@ decoder_of(struct firn_compress *context, firn_error *err)
 
 /* ---- encoding ---- */
 
-/* FIRN_COMPRESS_LEVEL_QUICK: the search of level 3 (two hash tables, for matches of 8 and of 5 bytes)
- * with tables of a quarter of the size, 192 KiB together, which stay in a processor's cache beside
- * what else it does. Source code in frames of 1 MiB: 7.5 % smaller than at level 1 for 1.2 times the
- * time; level 3 is another 1.5 % smaller for 1.4 times. */
+/* FIRN_COMPRESS_LEVEL_QUICK: the search of level 3 (two hash tables, for matches of 8 and of 5
+ * bytes) with tables of a quarter of the size, 192 KiB together, which stay in a processor's cache
+ * beside what else it does. Source code in frames of 1 MiB: 7.5 % smaller than at level 1 for 1.2
+ * times the time; level 3 is another 1.5 % smaller for 1.4 times. */
 static size_t
 set_quick(ZSTD_CCtx *encoder)
 {

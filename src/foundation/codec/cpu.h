@@ -18,8 +18,8 @@ enum firn_cpu_set {
     FIRN_CPU_VNNI = 8,   /* AVX-512 VNNI; AVX512 as above */
 };
 
-/* The sets that were found: only for firn_cpu_has. Written before main, by a constructor; until then, and on other
- * processors, no set is there, and the portable code serves. */
+/* The sets that were found: only for firn_cpu_has. Written before main, by a constructor; until
+ * then, and on other processors, no set is there, and the portable code serves. */
 extern unsigned firn_cpu_found;
 
 static inline bool

@@ -3,10 +3,10 @@
  * codec/key.c: keys whose byte order is the order of the values from which they are built
  * (docs/formats/key.md).
  *
- * Integers are big-endian, signed ones with the sign bit inverted. Floating-point numbers are mapped to
- * integers of the same order, as is usual: all bits of a negative one are inverted, the sign bit of
- * others. A text ends with 00 01, and a NUL in it is 00 ff, so no text's encoding is a prefix of
- * another's, and 00 01 is less than any bytes of a longer text in its place.
+ * Integers are big-endian, signed ones with the sign bit inverted. Floating-point numbers are
+ * mapped to integers of the same order, as is usual: all bits of a negative one are inverted, the
+ * sign bit of others. A text ends with 00 01, and a NUL in it is 00 ff, so no text's encoding is a
+ * prefix of another's, and 00 01 is less than any bytes of a longer text in its place.
  */
 #include "firn/key.h"
 

@@ -11,18 +11,18 @@
  * finds the name (I1). The list is synced before a rename, and before a sync of a directory: so a
  * name that was durable stays known, and one that is durable is known (I2). A name leaves the list
  * after the sync of the directory that made its removal durable, or with the guard: until then a
- * power cut may bring the entry back (I3). (Not checked here: the tests cut the power at each call.)
- * So to the code above, a name whose line a power cut took is a name whose creation it took.
+ * power cut may bring the entry back (I3). (Not checked here: the tests cut the power at each
+ * call.) So to the code above, a name whose line a power cut took is a name whose creation it took.
  *
  * Processes. Several may read the list, and those that wait for the lock of a store may admit its
  * names too (os_known_file.c).
  *
  * What a file begins with. A program may write another store's files over these without making new
- * ones. So the list also has a hash of the first bytes of files that begin with random numbers and do
- * not change there, as they are when such a file gets its name; opening one compares them.
+ * ones. So the list also has a hash of the first bytes of files that begin with random numbers and
+ * do not change there, as they are when such a file gets its name; opening one compares them.
  *
- * On overlayfs, inode and time of birth change when a file of a lower layer is first written to. There
- * a regular file is known by its name.
+ * On overlayfs, inode and time of birth change when a file of a lower layer is first written to.
+ * There a regular file is known by its name.
  *
  * Foreign entries. If a name is needed that something else has, that is renamed to the first free
  * "foreign-<n>-<name>", which is never admitted: nothing is overwritten or removed (I4).
@@ -222,8 +222,8 @@ refuse_overwritten(struct firn_os_dir *dir, const char *name, firn_error *err)
                           firn_os_dir_path(dir), name);
 }
 
-/* Whether a name does not lead to a file any more that was opened by it: another process has removed
- * it, and the list may know that already. */
+/* Whether a name does not lead to a file any more that was opened by it: another process has
+ * removed it, and the list may know that already. */
 static bool
 has_gone(struct firn_os_dir *dir, const char *name, const struct firn_os_stat *stat)
 {

@@ -41,11 +41,11 @@ FIRN_MUST_CHECK int firn_os_known_guard(struct firn_os_dir *dir,
                                         struct firn_os_dir *notes, const char *list, bool may_write,
                                         firn_error *err);
 
-/* Calls visit (may be NULL) for each entry that does not count, with its path from the directory (borrowed, with
- * any bytes), and for each that has replaced one that does. Nothing if the directory has no guard.
- * With is_sole, forgets names that are missing, and shortens the list. Requires: if is_sole, no
- * other handle admits names; dir is the handle with the guard. A result of visit other than FIRN_OK
- * ends the walk and is returned. */
+/* Calls visit (may be NULL) for each entry that does not count, with its path from the directory
+ * (borrowed, with any bytes), and for each that has replaced one that does. Nothing if the
+ * directory has no guard. With is_sole, forgets names that are missing, and shortens the list.
+ * Requires: if is_sole, no other handle admits names; dir is the handle with the guard. A result of
+ * visit other than FIRN_OK ends the walk and is returned. */
 FIRN_MUST_CHECK int firn_os_known_survey(struct firn_os_dir *dir, bool is_sole,
                                          int (*visit)(void *ctx, const char *path,
                                                       bool is_replaced),

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * hosted/os_known_file.c: the file of a list of known files (os_known_list.h): reading what others append
- * to it, and appending.
+ * hosted/os_known_file.c: the file of a list of known files (os_known_list.h): reading what others
+ * append to it, and appending.
  *
  * Lines are appended under a lock of the file, after reading what others have appended. A list is
  * replaced by a rename, so a process that has it open compares the inode before it believes it.
  *
- * Without the lock, half of a line that is being appended may be seen. So a list that looks damaged or
- * has a hole is read again under the lock before it counts as what it is (I1). (Tested.)
+ * Without the lock, half of a line that is being appended may be seen. So a list that looks damaged
+ * or has a hole is read again under the lock before it counts as what it is (I1). (Tested.)
  *
  * A failed write leaves bytes that are not known, so the next use reads all of the file again.
  */

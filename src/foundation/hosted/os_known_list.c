@@ -7,12 +7,13 @@
  *   line := CRC " " SIGN " " NUMBER " " SYNCED " " INODE " " BIRTH " " HEAD " " PATH "\n"
  *
  * CRC is the CRC-32C, in 8 hexadecimal digits, of what comes after its blank. NUMBER counts the
- * lines from 1; HEAD is a number of 64 bits, in 16 hexadecimal digits; SYNCED is the number through which the list was durable when the line was written.
- * Zeros fill the file to a whole block, so that most lines change no size, and a sync is short.
+ * lines from 1; HEAD is a number of 64 bits, in 16 hexadecimal digits; SYNCED is the number through
+ * which the list was durable when the line was written. Zeros fill the file to a whole block, so
+ * that most lines change no size, and a sync is short.
  *
  * A power cut may take any sectors of what was not durable, so lines may be missing in the middle.
- * That is told from damage by SYNCED: a line up to the largest SYNCED, or COUNT, must be there (I1).
- * What is missing after that named files that were not durable either.
+ * That is told from damage by SYNCED: a line up to the largest SYNCED, or COUNT, must be there
+ * (I1). What is missing after that named files that were not durable either.
  *
  * The list is a private file of the user. Its reader still trusts no byte of it: sizes are checked,
  * and what is no line is skipped up to the next line feed.

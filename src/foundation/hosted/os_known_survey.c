@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * hosted/os_known_survey.c: a guarded directory as a whole: taking what is there for known, finding what is
- * not known, and forgetting names whose files are gone.
+ * hosted/os_known_survey.c: a guarded directory as a whole: taking what is there for known, finding
+ * what is not known, and forgetting names whose files are gone.
  *
- * A process that was killed leaves names in the list that have no entry: it said them before it made the
- * files. The next one that is alone forgets them.
+ * A process that was killed leaves names in the list that have no entry: it said them before it
+ * made the files. The next one that is alone forgets them.
  *
- * (I1) A name is forgotten only after it was looked for by itself, and has no entry: the list may be
- *      newer than a listing of the directory. That it has none is durable first. (Not checked:
+ * (I1) A name is forgotten only after it was looked for by itself, and has no entry: the list may
+ *      be newer than a listing of the directory. That it has none is durable first. (Not checked:
  *      look_for_stale comes right before.)
  *
  * The directory is listed without the mutex, as the visitor is the caller's.
@@ -262,7 +262,8 @@ is_gone(struct firn_os_dir *root, char *path)
     return rc == FIRN_NOT_FOUND;
 }
 
-/* A listing may be older than the list. So each name that it did not have is looked for by itself before it is forgotten (I1). */
+/* A listing may be older than the list. So each name that it did not have is looked for by itself
+ * before it is forgotten (I1). */
 static int
 look_for_stale(struct firn_os_known *known, struct firn_os_dir *root, firn_error *err)
 {
@@ -312,7 +313,8 @@ firn_os_known_survey(struct firn_os_dir *dir, bool is_sole,
     }
     struct firn_os_known *known = firn_os_known_of(guard);
     struct survey survey = {known, visit, ctx, err, dir, ""};
-    /* What another process has admitted, while this one waited for the lock of the store, is known first. */
+    /* What another process has admitted, while this one waited for the lock of the store, is known
+     * first. */
     firn_os_mutex_lock(&known->mutex);
     rc = firn_os_known_file_refresh(known, err);
     firn_os_mutex_unlock(&known->mutex);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * hosted/os_ram_fs.h: the structures of the file system in RAM. Only the files os_ram*.c include it.
+ * hosted/os_ram_fs.h: the structures of the file system in RAM. Only the files os_ram*.c include
+ * it.
  *
  * (I1) fs->tree guards everything that has no other rule: names, kinds, counts, modes, locks.
  * (I2) A file's contents lock guards its chunks. Neither lock is taken under the other: the numbers

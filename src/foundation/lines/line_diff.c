@@ -46,8 +46,8 @@
  * Memory: three arrays by number, and two by line.
  *
  * The idea is Bram Cohen's patience difference; the longest ascending sequence is found by patience
- * sorting (D. Aldous and P. Diaconis, "Longest increasing subsequences: from patience sorting to the
- * Baik-Deift-Johansson theorem", Bulletin of the AMS 36, 1999).
+ * sorting (D. Aldous and P. Diaconis, "Longest increasing subsequences: from patience sorting to
+ * the Baik-Deift-Johansson theorem", Bulletin of the AMS 36, 1999).
  */
 
 enum { DEPTH_MAX = 32, WORK_MIN = 1024, NONE = UINT32_MAX / 2 };

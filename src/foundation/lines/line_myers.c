@@ -128,8 +128,8 @@ step_forward(struct search *search, const struct front *front, const struct box 
     return x;
 }
 
-/* The same from the lower right. The furthest point has the smallest x; since nowhere is smaller than
- * any x, it is tested for. */
+/* The same from the lower right. The furthest point has the smallest x; since nowhere is smaller
+ * than any x, it is tested for. */
 static int32_t
 step_backward(struct search *search, const struct front *front, const struct box *box, int32_t k)
 {

@@ -66,9 +66,9 @@ struct firn_os_stat {
 /* Opens the directory at a user's path, relative to the working directory. Follows links. */
 FIRN_MUST_CHECK int firn_os_dir_open_path(struct firn_os *os, const char *path,
                                           struct firn_os_dir **out, firn_error *err);
-/* Opens the directory at a path that firn_os_dir_real_path gave, which has no links: FIRN_NOT_FOUND if
- * one of its components is a link by now. A relative path, such as a store in memory has, is opened
- * as a user's path. */
+/* Opens the directory at a path that firn_os_dir_real_path gave, which has no links: FIRN_NOT_FOUND
+ * if one of its components is a link by now. A relative path, such as a store in memory has, is
+ * opened as a user's path. */
 FIRN_MUST_CHECK int firn_os_dir_open_real(struct firn_os *os, const char *path,
                                           struct firn_os_dir **out, firn_error *err);
 /* Opens a directory inside another. FIRN_NOT_FOUND if it is missing or not a directory; links are
@@ -99,8 +99,8 @@ FIRN_MUST_CHECK int firn_os_dir_list(struct firn_os_dir *dir,
                                      int (*visit)(void *ctx, const struct firn_os_dirent *entry),
                                      void *ctx, firn_error *err);
 /* To be called before a file that is needed is taken for missing, as a listing lacks its name:
- * FIRN_UNTRUSTED, which names the entry, if there is one with a name that `is_needed` wants, but that
- * the guard of the directory (os_guard.h) does not let count. */
+ * FIRN_UNTRUSTED, which names the entry, if there is one with a name that `is_needed` wants, but
+ * that the guard of the directory (os_guard.h) does not let count. */
 FIRN_MUST_CHECK int firn_os_dir_refuse_foreign(struct firn_os_dir *dir,
                                                bool (*is_needed)(const void *ctx, const char *name),
                                                const void *ctx, firn_error *err);
@@ -177,8 +177,8 @@ enum firn_os_open_flags {
 };
 /* Only regular files: FIRN_INVALID for others, without blocking on a fifo. mode as for open(2),
  * under the umask. FIRN_UNTRUSTED for a file that is there and that the guard of the directory
- * (os_guard.h) does not let count; with CREATE it is moved aside instead. To the other functions for
- * names it is as if it were not there. */
+ * (os_guard.h) does not let count; with CREATE it is moved aside instead. To the other functions
+ * for names it is as if it were not there. */
 FIRN_MUST_CHECK int firn_os_file_open(struct firn_os_dir *dir, const char *name, unsigned flags,
                                       uint32_t mode, struct firn_os_file **out, firn_error *err);
 /* Like firn_os_file_open, with the result of firn_os_file_stat at that moment: saves one call,

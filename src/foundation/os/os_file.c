@@ -234,8 +234,9 @@ out:
     return rc;
 }
 
-/* Opens a file of the superuser's in another user's directory. Only a file that O_EXCL has made is given
- * away: another file of that name may be one that this user put there, a further name of one of ours. */
+/* Opens a file of the superuser's in another user's directory. Only a file that O_EXCL has made is
+ * given away: another file of that name may be one that this user put there, a further name of one
+ * of ours. */
 static int
 open_for_owner(struct firn_os_dir *dir, const char *name, unsigned flags, uint32_t mode,
                struct firn_os_file **out, firn_error *err)

@@ -29,8 +29,8 @@ struct firn_os_guard_entry {
 };
 
 struct firn_os_guard_ops {
-    /* FIRN_OK if an entry of this name counts, FIRN_NOT_FOUND if it does not; name may be a relative
-     * path. */
+    /* FIRN_OK if an entry of this name counts, FIRN_NOT_FOUND if it does not; name may be a
+     * relative path. */
     int (*knows)(struct firn_os_guard *guard, struct firn_os_dir *dir, const char *name,
                  firn_error *err);
     /* What to do with an entry: FIRN_OK; FIRN_NOT_FOUND if it does not count; FIRN_UNTRUSTED if it

@@ -39,13 +39,14 @@
  *
  * Opening. O_NOFOLLOW refuses a symbolic link, O_NONBLOCK keeps a fifo from holding the caller up,
  * O_NOCTTY a terminal from taking the process over. The opened file is then looked at once: only
- * regular files pass. The look is left out if the call itself made the file (O_EXCL) and the caller does
- * not want its attributes.
+ * regular files pass. The look is left out if the call itself made the file (O_EXCL) and the caller
+ * does not want its attributes.
  *
  * Locks are open-file-description locks: they belong to the descriptor, so that two handles of one
  * process exclude each other, and closing another descriptor of the same file releases nothing. A
  * child of fork has the same description: its copy of the descriptor would keep a lock beyond the
- * parent's closing, so that unlocks first; and what the child closes leaves the parent's lock alone.
+ * parent's closing, so that unlocks first; and what the child closes leaves the parent's lock
+ * alone.
  *
  * A sync is fdatasync: it writes the contents and all metadata needed to read them back, the size
  * among them. Only fsync promises the attributes as well.
@@ -209,8 +210,8 @@ posix_file_sync_all(struct firn_os_file *file)
 #define XFS_MAGIC UINT32_C(0x58465342)
 #define BTRFS_MAGIC UINT32_C(0x9123683e)
 
-/* Whether syncfs makes durable all that fsync of each file would: that is known of these. A file system on top
- * of a server or of another one (fuse, nfs, overlayfs) may only hand things on. */
+/* Whether syncfs makes durable all that fsync of each file would: that is known of these. A file
+ * system on top of a server or of another one (fuse, nfs, overlayfs) may only hand things on. */
 static bool
 syncs_all(int fd)
 {
@@ -222,9 +223,9 @@ syncs_all(int fd)
     return type == EXT4_MAGIC || type == XFS_MAGIC || type == BTRFS_MAGIC;
 }
 
-/* Each fdatasync has the disk empty its cache, even where the journal has been committed for another
- * file a moment ago; syncfs does so once. It waits for what others have written too, so a few files are
- * not worth it. */
+/* Each fdatasync has the disk empty its cache, even where the journal has been committed for
+ * another file a moment ago; syncfs does so once. It waits for what others have written too, so a
+ * few files are not worth it. */
 static int
 sync_together(struct firn_os_file *const *files, size_t count, size_t *out_failed)
 {
@@ -233,8 +234,8 @@ sync_together(struct firn_os_file *const *files, size_t count, size_t *out_faile
     if (syncfs(firn_os_posix_file_fd(files[0])) != 0) {
         return errno;
     }
-    /* Nothing is left to be waited for; but kernels before 5.8 tell only here of data that could not
-     * be written. */
+    /* Nothing is left to be waited for; but kernels before 5.8 tell only here of data that could
+     * not be written. */
     for (size_t i = 0; i < count; i++) {
         if (sync_file_range(firn_os_posix_file_fd(files[i]), 0, 0, SYNC_FILE_RANGE_WAIT_BEFORE) !=
             0) {
@@ -471,11 +472,12 @@ posix_window_unmap(struct firn_os_file *file, uint8_t *data, size_t size)
 
 /* ==== modes, owners, times and extended attributes by Linux system calls ====
  *
- * A file with a descriptor is changed through it. An entry that has only a name is changed by the calls that
- * take a directory and do not follow links; for extended attributes Linux had no such call for
- * long, so they go through /proc/self/fd/<directory>/<name> with the l* calls, which resolve the
- * directory by descriptor and do not follow the last component. Where /proc is not mounted such a
- * path does not exist, and the error says so instead of pretending that the file is missing.
+ * A file with a descriptor is changed through it. An entry that has only a name is changed by the
+ * calls that take a directory and do not follow links; for extended attributes Linux had no such
+ * call for long, so they go through /proc/self/fd/<directory>/<name> with the l* calls, which
+ * resolve the directory by descriptor and do not follow the last component. Where /proc is not
+ * mounted such a path does not exist, and the error says so instead of pretending that the file is
+ * missing.
  *
  * Values are read into the caller's buffer in one call where they fit the first guess; the kernel
  * bounds lists and values at 64 KiB. A file system without extended attributes has none, which is

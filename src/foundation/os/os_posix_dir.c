@@ -5,11 +5,10 @@
  * Opening below a root. openat2 resolves a whole relative path in the kernel and refuses symbolic
  * links and any way out of the root (RESOLVE_BENEATH, RESOLVE_NO_SYMLINKS, RESOLVE_NO_MAGICLINKS).
  * If it is missing (ENOSYS before Linux 5.6, EPERM from a seccomp filter without it) the path is
- * walked by hand, with one openat with O_NOFOLLOW for each component; as in the kernel, only the last
- * one has to be readable. This is as safe, since the
- * names were checked to be plain components, but slower. Calls that the kernel does not support are
- * remembered. Paths longer than the kernel's limit are resolved in pieces, each below the previous
- * one.
+ * walked by hand, with one openat with O_NOFOLLOW for each component; as in the kernel, only the
+ * last one has to be readable. This is as safe, since the names were checked to be plain
+ * components, but slower. Calls that the kernel does not support are remembered. Paths longer than
+ * the kernel's limit are resolved in pieces, each below the previous one.
  *
  * A real path is opened in the same way, below the root directory: it had no links, so one that is
  * there now was put there since.

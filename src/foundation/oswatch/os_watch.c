@@ -42,9 +42,9 @@
 
 /* ==== fanotify ====
  *
- * fanotify(7), fanotify_init(2), fanotify_mark(2), since Linux 5.9: for processes with CAP_SYS_ADMIN.
- * It limits neither the number of directories nor that of waiting events. Without that capability it
- * has the limits of inotify, and is not used.
+ * fanotify(7), fanotify_init(2), fanotify_mark(2), since Linux 5.9: for processes with
+ * CAP_SYS_ADMIN. It limits neither the number of directories nor that of waiting events. Without
+ * that capability it has the limits of inotify, and is not used.
  *
  * Each directory gets a mark of its own. A mark of the whole file system would be one call, but
  * would wake the watch for everything that happens on the machine.
@@ -438,7 +438,8 @@ translate(const struct inotify_event *event)
     return out;
 }
 
-/* Calls visit for each event in what was read from the descriptor, which is aligned for any type. */
+/* Calls visit for each event in what was read from the descriptor, which is aligned for any
+ * type. */
 static int
 watch_inotify_visit(const void *bytes, size_t size,
                     int (*visit)(void *ctx, const struct firn_os_watch_event *event), void *ctx)

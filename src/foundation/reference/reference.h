@@ -55,8 +55,8 @@ FIRN_MUST_CHECK int firn_reference_read(const char *text, const struct firn_refe
 
 /* Whether a checkpoint may have this name: 1 to 255 ASCII letters, digits and any of "._-+/",
  * beginning with a letter. It must not be, or look like, another kind of reference: not four or
- * more letters from k to z alone, not "latest", "now" or "yesterday" in any case. A day of the week and
- * "midnight" may be names, and are times otherwise. */
+ * more letters from k to z alone, not "latest", "now" or "yesterday" in any case. A day of the week
+ * and "midnight" may be names, and are times otherwise. */
 bool firn_reference_is_name(firn_slice name);
 
 /* Points in time, as a user types them.
@@ -68,22 +68,26 @@ bool firn_reference_is_name(firn_slice name);
  *           hrs d w
  *   date := YYYY-MM-DD, 1970 to 2261
  *   weekday := "last "? "monday", "tuesday" ...: in any case
- *   clock := HH:MM | HH:MM:SS | HH:MM:SS.fraction of up to nine digits; also with "am" or "pm", after a space or not,
- *            and then with one digit of the hour, or the hour alone; "noon" | "midnight" in any case: 12:00 and 00:00
+ *   clock := HH:MM | HH:MM:SS | HH:MM:SS.fraction of up to nine digits; also with "am" or "pm",
+ *   after a space or not,
+ *            and then with one digit of the hour, or the hour alone; "noon" | "midnight" in any
+ *            case: 12:00 and 00:00
  *   zone := "Z" | "UTC" | ("+" | "-") HH | ("+" | "-") HH:MM | ("+" | "-") HHMM
  *
- * Without a zone a time is local: of two instants with the same local time, when clocks are set back, the
- * later one. A clock alone, or with a day of the week, is the last such time that has begun; "yesterday" alone is 24
- * hours ago, a day of the week alone as many times 24 hours as it is days ago, up to seven. Months
- * and years are those of the calendar, in UTC: a month before the 31st of May is the 30th of April. A time
- * before 1970 counts as the first instant of 1970. */
+ * Without a zone a time is local: of two instants with the same local time, when clocks are set
+ * back, the later one. A clock alone, or with a day of the week, is the last such time that has
+ * begun; "yesterday" alone is 24 hours ago, a day of the week alone as many times 24 hours as it is
+ * days ago, up to seven. Months and years are those of the calendar, in UTC: a month before the
+ * 31st of May is the 30th of April. A time before 1970 counts as the first instant of 1970. */
 
-/* The last instant that the text can mean, in nanoseconds since the epoch: a clock without seconds means all of its
- * minute, one without a fraction all of its second. False, and nothing written, if the text is not a time. */
+/* The last instant that the text can mean, in nanoseconds since the epoch: a clock without seconds
+ * means all of its minute, one without a fraction all of its second. False, and nothing written, if
+ * the text is not a time. */
 bool firn_reference_time_read(const char *text, const struct firn_reference_clock *clock,
                               int64_t *out);
 
-/* The number of a day of the week by its English name, in any case, Sunday's being 0; -1 for another word. */
+/* The number of a day of the week by its English name, in any case, Sunday's being 0; -1 for
+ * another word. */
 int firn_reference_time_weekday(firn_slice word);
 
 /* Whether a text is a word of ASCII letters, given in small letters, in any case. */

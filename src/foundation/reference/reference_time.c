@@ -7,14 +7,14 @@
  * time finds the checkpoint for which it was printed; a time given to the minute means all of its
  * minute (I2).
  *
- * Nothing here uses a locale, and the time zone is the caller's: a function that says how far local time is
- * ahead of UTC at an instant. From a local time to an instant is the other direction. A zone changes at most
- * once within a day, so the answers for a day before and a day after are the only two that can hold. Of an
- * hour that clocks repeat, the later one is meant: the time means all that it can (I2). An hour that they
- * leave out is read as if they had not. The text is parsed from left to right by small readers, each of which either
- * takes its part and advances, or fails; at the end nothing may be left over (I3). Every number has
- * few digits, so sums stay far within 64 bits; the one multiplication that could overflow is
- * preceded by a comparison.
+ * Nothing here uses a locale, and the time zone is the caller's: a function that says how far local
+ * time is ahead of UTC at an instant. From a local time to an instant is the other direction. A
+ * zone changes at most once within a day, so the answers for a day before and a day after are the
+ * only two that can hold. Of an hour that clocks repeat, the later one is meant: the time means all
+ * that it can (I2). An hour that they leave out is read as if they had not. The text is parsed from
+ * left to right by small readers, each of which either takes its part and advances, or fails; at
+ * the end nothing may be left over (I3). Every number has few digits, so sums stay far within 64
+ * bits; the one multiplication that could overflow is preceded by a comparison.
  *
  * Days are counted in the Gregorian calendar with years that begin in March, so a leap year's
  * additional day is the last one (after H. Hinnant, "chrono-Compatible Low-Level Date
@@ -281,7 +281,8 @@ last_instant(int64_t since_epoch_s, const struct clock_time *time)
     return since_epoch_s * second_ns + time->fraction_ns + time->rest_ns;
 }
 
-/* "am", "pm", after a space or not. Hours are those of half a day then. Without it the clock must be whole. */
+/* "am", "pm", after a space or not. Hours are those of half a day then. Without it the clock must
+ * be whole. */
 static bool
 take_half(const char **at, bool is_whole, int64_t *hour)
 {
@@ -442,15 +443,15 @@ read_date(const char *at, const struct firn_reference_clock *clock, int64_t *out
     return true;
 }
 
-/* The day that a name means: how many days ago it was, and how many there are between two of this name; 0: it does
- * not come again. */
+/* The day that a name means: how many days ago it was, and how many there are between two of this
+ * name; 0: it does not come again. */
 struct day {
     int64_t ago;
     int64_t apart;
 };
 
-/* Takes "today", "yesterday" or a day of the week, in any case and also after "last"; of those the last one, which
- * may be today. Else nothing is changed. */
+/* Takes "today", "yesterday" or a day of the week, in any case and also after "last"; of those the
+ * last one, which may be today. Else nothing is changed. */
 static bool
 take_day(const char **at, const struct firn_reference_clock *clock, struct day *out)
 {

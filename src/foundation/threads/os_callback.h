@@ -25,8 +25,8 @@ void firn_os_callback_end(unsigned begun);
 void firn_os_callback_notice(const firn_callbacks *callbacks, const firn_notice *notice);
 /* Whether FIRN_PROGRESS_PHASES lists it. */
 bool firn_os_callback_is_phase(const char *phase);
-/* Calls callbacks->on_progress, if there is one, and returns its result, else FIRN_OK. Requires: the phase is
- * listed. */
+/* Calls callbacks->on_progress, if there is one, and returns its result, else FIRN_OK. Requires:
+ * the phase is listed. */
 int firn_os_callback_progress(const firn_callbacks *callbacks, const firn_progress *progress);
 /* How many such calls this thread is inside of. Each thread has its own count, in memory that a
  * program reserves for libraries loaded later, so that every public function can read it without a

@@ -78,7 +78,8 @@ struct firn_cell {
 enum { FIRN_TUPLE_COLUMN_LIMIT = 1 << 16 };
 
 /* Appends a tuple, column after column by ascending number:
- *     firn_tuple_begin(&writer, buf); firn_tuple_add(&writer, 2, &cell); … ; firn_tuple_end(&writer)
+ *     firn_tuple_begin(&writer, buf); firn_tuple_add(&writer, 2, &cell); … ;
+ *     firn_tuple_end(&writer)
  * A failure (FIRN_NO_MEMORY) is remembered; end returns it, and leaves buf as it was before
  * begin. */
 struct firn_tuple_writer {

@@ -66,8 +66,8 @@ FIRN_MUST_CHECK int firn_chkpv1_scan_next(struct firn_chkpv1_scan *scan,
 #define FIRN_CHKPV1_OBJECT_SIZE_MAX ((uint64_t)1024 << 30)
 
 /* Decodes the frame of an entry, gives the content to sink (may be NULL), and compares it with the
- * entry's hash. Here and below sink also fills the error that it returns. Requires: the entry is inside the file. FIRN_LIMIT beyond size_max. Errors name
- * file, offset and object. */
+ * entry's hash. Here and below sink also fills the error that it returns. Requires: the entry is
+ * inside the file. FIRN_LIMIT beyond size_max. Errors name file, offset and object. */
 FIRN_MUST_CHECK int firn_chkpv1_object_stream(
     struct firn_os_file *file, const struct firn_chkpv1_entry *entry, uint64_t size_max,
     int (*sink)(void *ctx, firn_slice data, firn_error *err), void *ctx, firn_error *err);

@@ -20,9 +20,9 @@ struct firn_tempfile {
  * those of that kind that no living process holds. Only this user may read it. */
 FIRN_MUST_CHECK int firn_tempfile_create(struct firn_tempfile *temp, struct firn_os_dir *dir,
                                          const char *kind, firn_error *err);
-/* Syncs the file and renames it. A file that it replaces leaves it its mode. FIRN_OS_RENAME_NO_REPLACE: FIRN_EXISTS if the name is taken; the
- * file then stays a temporary one. The name is durable after the caller has synced the
- * directory. */
+/* Syncs the file and renames it. A file that it replaces leaves it its mode.
+ * FIRN_OS_RENAME_NO_REPLACE: FIRN_EXISTS if the name is taken; the file then stays a temporary one.
+ * The name is durable after the caller has synced the directory. */
 FIRN_MUST_CHECK int firn_tempfile_put(struct firn_tempfile *temp, const char *name,
                                       enum firn_os_rename_mode mode, firn_error *err);
 /* Closes the file, and removes it unless it got its name. Fine on a zeroed struct. */

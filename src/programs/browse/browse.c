@@ -2,16 +2,18 @@
  *
  * browse/browse.c: a history, or one checkpoint, on a terminal.
  *
- * One loop: draw; read what is missing, a piece at a time, as long as no key waits; then wait for a key. The first
- * picture, with the newest checkpoints, is there before anything is compared. Twice a second or so the loop looks
- * whether another process has saved something, and less often whether something has changed on the disk: that takes a
- * while in a large tree, and a key that comes meanwhile waits until it is given up, so it begins when no key was pressed
- * for a moment.
+ * One loop: draw; read what is missing, a piece at a time, as long as no key waits; then wait for a
+ * key. The first picture, with the newest checkpoints, is there before anything is compared. Twice
+ * a second or so the loop looks whether another process has saved something, and less often whether
+ * something has changed on the disk: that takes a while in a large tree, and a key that comes
+ * meanwhile waits until it is given up, so it begins when no key was pressed for a moment.
  *
- * Nothing else writes to the terminal between firn_browse_screen_open and its end: texts that the program prints
- * elsewhere are composed in memory, notices become lines of a page, and no progress line is started.
+ * Nothing else writes to the terminal between firn_browse_screen_open and its end: texts that the
+ * program prints elsewhere are composed in memory, notices become lines of a page, and no progress
+ * line is started.
  *
- * Out of memory is said in the last row, and what was shown stays; the terminal is given back in any case.
+ * Out of memory is said in the last row, and what was shown stays; the terminal is given back in
+ * any case.
  */
 #include "browse/browse_internal.h"
 
@@ -223,7 +225,8 @@ read_missing(struct firn_browse *browse)
 
 /* ---- keys ---- */
 
-/* What is typed ahead means what would have been seen: the files, and the lines, of the checkpoint. */
+/* What is typed ahead means what would have been seen: the files, and the lines, of the
+ * checkpoint. */
 static void
 catch_up(struct firn_browse *browse)
 {
@@ -335,7 +338,8 @@ loop(struct firn_browse *browse)
 
 /* ---- the whole ---- */
 
-/* Reads the first checkpoints, before the terminal is taken: what fails then is an error as of any command. */
+/* Reads the first checkpoints, before the terminal is taken: what fails then is an error as of any
+ * command. */
 static int
 begin(struct firn_browse *browse)
 {

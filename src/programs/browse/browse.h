@@ -17,8 +17,9 @@ struct firn_browse_request {
     size_t path_count;
 };
 
-/* Shows it until the user leaves, and does what the user wants. Then the terminal is as it was, and what was restored
- * last is told. Requires: one thread, as term and show do. Returns an exit code. */
+/* Shows it until the user leaves, and does what the user wants. Then the terminal is as it was, and
+ * what was restored last is told. Requires: one thread, as term and show do. Returns an exit
+ * code. */
 int firn_browse_run(struct firn_cli *cli, const struct firn_browse_request *request);
 
 #endif

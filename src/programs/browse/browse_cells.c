@@ -2,13 +2,14 @@
  *
  * browse/browse_cells.c: a screen in memory.
  *
- * Everything is drawn here first, then shown at once. So what a terminal of any size shows can be tested without one, and
- * nothing can be written outside of the screen, or beside the column that is meant: a cell knows how wide its character
- * is by the program's own list (term_width.c), whatever the terminal's library believes.
+ * Everything is drawn here first, then shown at once. So what a terminal of any size shows can be
+ * tested without one, and nothing can be written outside of the screen, or beside the column that
+ * is meant: a cell knows how wide its character is by the program's own list (term_width.c),
+ * whatever the terminal's library believes.
  *
  * Invariants
- * (I1) A cell of width 2 is followed by one of width 0 in its row, and no other cell has width 0. Writing over one half
- *      blanks the other.
+ * (I1) A cell of width 2 is followed by one of width 0 in its row, and no other cell has width 0.
+ *      Writing over one half blanks the other.
  * (I2) A cell has no control character. (Checked where it is put.)
  */
 #include "browse/browse_internal.h"

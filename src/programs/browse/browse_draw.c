@@ -2,8 +2,9 @@
  *
  * browse/browse_draw.c: the model as a picture.
  *
- * What is chosen has a > before it, and what is marked a *, so that a screen without colours, or read aloud, says the
- * same. Texts are cut on the right, with an ellipsis; of a path the end is what one looks for, so it is cut on the left.
+ * What is chosen has a > before it, and what is marked a *, so that a screen without colours, or
+ * read aloud, says the same. Texts are cut on the right, with an ellipsis; of a path the end is
+ * what one looks for, so it is cut on the left.
  */
 #include "browse/browse_internal.h"
 

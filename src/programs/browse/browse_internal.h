@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * browse/browse_internal.h: what the files of this room share. Only files of this folder, and its tests, include it.
+ * browse/browse_internal.h: what the files of this room share. Only files of this folder, and its
+ * tests, include it.
  */
 #ifndef FIRN_BROWSE_BROWSE_INTERNAL_H
 #define FIRN_BROWSE_BROWSE_INTERNAL_H
@@ -47,8 +48,8 @@ struct firn_browse_cells {
 
 enum { FIRN_BROWSE_CELLS_ROWS_MAX = 1000, FIRN_BROWSE_CELLS_COLUMNS_MAX = 1000 };
 
-/* Gives it so many rows and columns, or the most that there may be, all blank. Returns false, and changes nothing,
- * when memory is out. */
+/* Gives it so many rows and columns, or the most that there may be, all blank. Returns false, and
+ * changes nothing, when memory is out. */
 bool firn_browse_cells_resize(struct firn_browse_cells *cells, size_t rows, size_t columns);
 void firn_browse_cells_deinit(struct firn_browse_cells *cells);
 void firn_browse_cells_clear(struct firn_browse_cells *cells);
@@ -60,9 +61,9 @@ struct firn_browse_spot {
     size_t columns;
     enum firn_browse_style style;
 };
-/* Writes a text there, from its column `skip` on; what does not fit is left out, and a spot that is outside is no
- * error. A tab goes to the next multiple of 8, any other control character becomes '?'. Returns how many columns were
- * written. */
+/* Writes a text there, from its column `skip` on; what does not fit is left out, and a spot that is
+ * outside is no error. A tab goes to the next multiple of 8, any other control character becomes
+ * '?'. Returns how many columns were written. */
 size_t firn_browse_cells_put(struct firn_browse_cells *cells, struct firn_browse_spot spot,
                              firn_slice text, size_t skip);
 /* Blanks with this style. */
@@ -85,25 +86,27 @@ struct firn_browse_text {
     size_t capacity;
 };
 
-/* Copies what was printed, and splits it into lines. A line may begin with one of the colours of a patch, which
- * becomes its style. Returns false, and the text is empty, when memory is out. */
+/* Copies what was printed, and splits it into lines. A line may begin with one of the colours of a
+ * patch, which becomes its style. Returns false, and the text is empty, when memory is out. */
 bool firn_browse_text_set(struct firn_browse_text *text, firn_slice printed);
-/* Splits it again, into lines of at most so many columns, between words where that is possible; 0: at line feeds
- * alone. */
+/* Splits it again, into lines of at most so many columns, between words where that is possible; 0:
+ * at line feeds alone. */
 bool firn_browse_text_wrap(struct firn_browse_text *text, size_t columns);
 firn_slice firn_browse_text_line(const struct firn_browse_text *text, size_t index);
 void firn_browse_text_deinit(struct firn_browse_text *text);
 
 /* ---- a list that scrolls: browse_list.c ---- */
 
-/* Invariant: chosen < count, or both are 0; and chosen is one of the `rows` from top on, unless rows is 0. */
+/* Invariant: chosen < count, or both are 0; and chosen is one of the `rows` from top on, unless
+ * rows is 0. */
 struct firn_browse_list {
     size_t count;
     size_t chosen;
     size_t top;
     size_t rows; /* of the screen; 0: it is not shown */
     bool
-        scrolls; /* a text: moving scrolls it, and what is chosen is its first row or what was found */
+        /* a text: moving scrolls it, and what is chosen is its first row or what was found */
+        scrolls;
 };
 
 void firn_browse_list_resize(struct firn_browse_list *list, size_t rows);
@@ -112,7 +115,8 @@ void firn_browse_list_recount(struct firn_browse_list *list, size_t count);
 void firn_browse_list_choose(struct firn_browse_list *list, size_t index);
 void firn_browse_list_move(struct firn_browse_list *list, ptrdiff_t by);
 
-/* ---- what is shown, chosen and marked: browse_model.c; it knows neither a terminal nor a store ---- */
+/* ---- what is shown, chosen and marked: browse_model.c; it knows neither a terminal nor a store
+ * ---- */
 
 /* Keys: code points of Unicode, and from here on these. */
 enum firn_browse_key {
@@ -264,17 +268,18 @@ bool firn_browse_model_is_near_end(const struct firn_browse_model *model);
 
 /* Takes ownership of the title, in any case. Returns false when memory is out. */
 bool firn_browse_model_add_row(struct firn_browse_model *model, const struct firn_browse_row *row);
-/* The rows from `first` on are those that count; all before, which were read earlier, go. The checkpoint that was chosen
- * stays chosen if it is among them, with its changes and marks. */
+/* The rows from `first` on are those that count; all before, which were read earlier, go. The
+ * checkpoint that was chosen stays chosen if it is among them, with its changes and marks. */
 void firn_browse_model_replace_rows(struct firn_browse_model *model, size_t first);
 /* Whether the chosen row is of what is not saved. */
 bool firn_browse_model_is_unsaved(const struct firn_browse_model *model);
 /* Whether the first row is of what is not saved. */
 bool firn_browse_model_has_unsaved(const struct firn_browse_model *model);
-/* Whether the changes are those that a restore would make; else those that led to what the row shows. */
+/* Whether the changes are those that a restore would make; else those that led to what the row
+ * shows. */
 bool firn_browse_model_is_reversed(const struct firn_browse_model *model);
-/* The row of what is not saved comes or goes; what is chosen stays chosen. Requires, if it comes: there is a
- * checkpoint. Returns false, and changes nothing, when memory is out. */
+/* The row of what is not saved comes or goes; what is chosen stays chosen. Requires, if it comes:
+ * there is a checkpoint. Returns false, and changes nothing, when memory is out. */
 bool firn_browse_model_set_unsaved(struct firn_browse_model *model, bool is_there);
 /* The rows from `first` on, which were added last, go again. */
 void firn_browse_model_forget_rows(struct firn_browse_model *model, size_t first);
@@ -294,8 +299,8 @@ void firn_browse_model_show_page(struct firn_browse_model *model, enum firn_brow
 
 /* Whether the query occurs in a text: in any case of letters, unless it has a capital one. */
 bool firn_browse_search_matches(const struct firn_browse_model *model, firn_slice text);
-/* Chooses the next row of the pane in which it occurs, or the one before; from the end it goes on at the beginning.
- * Says so if there is none. */
+/* Chooses the next row of the pane in which it occurs, or the one before; from the end it goes on
+ * at the beginning. Says so if there is none. */
 void firn_browse_search_next(struct firn_browse_model *model, bool is_forward);
 
 /* ---- where things are on the screen: browse_layout.c ---- */
@@ -310,8 +315,8 @@ extern const char firn_browse_draw_help[];
 
 /* ---- the terminal: browse_screen.c ---- */
 
-/* Takes the terminal. Returns an exit code; unless it is FIRN_EXIT_OK the failure has been reported, with `instead`, a
- * command that needs no screen, and the terminal is as it was. */
+/* Takes the terminal. Returns an exit code; unless it is FIRN_EXIT_OK the failure has been
+ * reported, with `instead`, a command that needs no screen, and the terminal is as it was. */
 int firn_browse_screen_open(struct firn_cli *cli, const char *instead);
 /* Gives the terminal back. */
 void firn_browse_screen_close(void);
@@ -355,11 +360,12 @@ struct firn_browse {
     bool is_done;                      /* of one checkpoint: it was restored */
 };
 
-/* Begins to compose a text: all that is printed is, up to a size that a line has room in; or up to size_max. */
+/* Begins to compose a text: all that is printed is, up to a size that a line has room in; or up to
+ * size_max. */
 void firn_browse_begin(struct firn_browse *browse);
 void firn_browse_begin_large(struct firn_browse *browse, size_t size_max);
-/* Ends that, and returns the text, which is valid until the next one; copies its first line if `line` is given, cut. Returns
- * false when memory is out. */
+/* Ends that, and returns the text, which is valid until the next one; copies its first line if
+ * `line` is given, cut. Returns false when memory is out. */
 bool firn_browse_end(struct firn_browse *browse, firn_slice *out);
 bool firn_browse_end_line(struct firn_browse *browse, char *out, size_t size);
 /* Of the monotonic clock. */
@@ -371,8 +377,8 @@ void firn_browse_fail(struct firn_browse *browse, const firn_error *err, const c
 
 /* ---- reading from the store: browse_read.c ---- */
 
-/* All return a code of the library. FIRN_CANCELLED: a key was pressed meanwhile, and nothing was read; not if
- * browse->is_patient is set. */
+/* All return a code of the library. FIRN_CANCELLED: a key was pressed meanwhile, and nothing was
+ * read; not if browse->is_patient is set. */
 
 /* Reads the first checkpoints, or again as many as there are. */
 int firn_browse_read_history(struct firn_browse *browse, firn_error *err);

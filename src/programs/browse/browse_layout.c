@@ -11,8 +11,8 @@
  *                                 | @@ -1,3 +1,5 @@
  *      Enter restore  u undo ...
  *
- * Narrow screens show one pane at a time, and low ones leave out what is of least use. A screen of any size has a
- * layout; on the smallest no pane has a row.
+ * Narrow screens show one pane at a time, and low ones leave out what is of least use. A screen of
+ * any size has a layout; on the smallest no pane has a row.
  */
 #include "browse/browse_internal.h"
 

@@ -2,9 +2,10 @@
  *
  * browse/browse_model.c: what is shown, chosen and marked.
  *
- * A key changes the model, or says what is wanted of others: to read, to restore, to leave. What must be read again after
- * a key is dropped here and read later (browse.c), so moving through a long list of checkpoints does not wait for each of
- * them. The model touches neither terminal nor store, and all that a person can do is tested on it.
+ * A key changes the model, or says what is wanted of others: to read, to restore, to leave. What
+ * must be read again after a key is dropped here and read later (browse.c), so moving through a
+ * long list of checkpoints does not wait for each of them. The model touches neither terminal nor
+ * store, and all that a person can do is tested on it.
  *
  * Invariants
  * (I1) Without has_changes there are no changes, no marks, and no patch.

@@ -2,21 +2,24 @@
  *
  * browse/browse_read.c: what is read from the store, and when.
  *
- * The history is read in pieces, newest first, so that a long one opens as fast as a short one; the rest is read when
- * the user scrolls there or searches. Tags and pins are read after the first drawing. The changes of a checkpoint are
- * found when it is selected, as firn log finds them, and the changed lines of a file when the file is selected. Both
- * can be interrupted: a long comparison ends when a key is pressed, and starts again later if it is still needed.
+ * The history is read in pieces, newest first, so that a long one opens as fast as a short one; the
+ * rest is read when the user scrolls there or searches. Tags and pins are read after the first
+ * drawing. The changes of a checkpoint are found when it is selected, as firn log finds them, and
+ * the changed lines of a file when the file is selected. Both can be interrupted: a long comparison
+ * ends when a key is pressed, and starts again later if it is still needed.
  *
- * Whether something is not saved is looked for last, as it means a walk through the whole tree: the row of it appears
- * when that is known. It is looked for again after everything that reads the history again, and while nothing else
- * happens, in at most a fiftieth of the time. It is compared with the checkpoint that an undo would go back to: the
- * newest one, or the one that was restored. Where that is a safety checkpoint, which is not in the list, with the newest.
+ * Whether something is not saved is looked for last, as it means a walk through the whole tree: the
+ * row of it appears when that is known. It is looked for again after everything that reads the
+ * history again, and while nothing else happens, in at most a fiftieth of the time. It is compared
+ * with the checkpoint that an undo would go back to: the newest one, or the one that was restored.
+ * Where that is a safety checkpoint, which is not in the list, with the newest.
  *
- * The store may change between two calls: other processes save and delete. Each call names its checkpoint by its id,
- * so the screen never shows another checkpoint than the selected one. If it was deleted, the screen says so and reads
- * the list again.
+ * The store may change between two calls: other processes save and delete. Each call names its
+ * checkpoint by its id, so the screen never shows another checkpoint than the selected one. If it
+ * was deleted, the screen says so and reads the list again.
  *
- * Memory is bounded: the number of changes kept of a checkpoint and the bytes of a patch have a maximum.
+ * Memory is bounded: the number of changes kept of a checkpoint and the bytes of a patch have a
+ * maximum.
  */
 #include "browse/browse_internal.h"
 
@@ -239,8 +242,8 @@ note_newest(struct firn_browse *browse)
     memcpy(browse->newest_id, newest.id, sizeof(newest.id));
 }
 
-/* The rows from `first` on are all checkpoints that were read. The row of what is not saved stays, until it is known
- * whether it is still so; but it may have other changes. */
+/* The rows from `first` on are all checkpoints that were read. The row of what is not saved stays,
+ * until it is known whether it is still so; but it may have other changes. */
 static void
 replace_history(struct firn_browse *browse, size_t first)
 {
@@ -327,7 +330,8 @@ compare_with_state(struct firn_browse *browse, const char *state, bool *is_unsav
     return *is_unsaved || code == FIRN_NOT_FOUND ? FIRN_OK : code;
 }
 
-/* Whether there is something, and what it is compared with; state has FIRN_CHECKPOINT_ID_SIZE bytes. */
+/* Whether there is something, and what it is compared with; state has FIRN_CHECKPOINT_ID_SIZE
+ * bytes. */
 static int
 look(struct firn_browse *browse, char *state, bool *is_unsaved, firn_error *err)
 {

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * browse/browse_restore.c: restoring, undo and redo: first what would change, then, after a yes, the same call in earnest.
+ * browse/browse_restore.c: restoring, undo and redo: first what would change, then, after a yes,
+ * the same call in earnest.
  *
- * The preview is the library's dry run, so it is what the command line shows with -n. What changes on the disk between
- * the two is not lost: the safety checkpoint is taken by the call itself. A restore gets the marked files of the
- * checkpoint, of a renamed one both paths; without marks everything, or what the command line named.
+ * The preview is the library's dry run, so it is what the command line shows with -n. What changes
+ * on the disk between the two is not lost: the safety checkpoint is taken by the call itself. A
+ * restore gets the marked files of the checkpoint, of a renamed one both paths; without marks
+ * everything, or what the command line named.
  *
- * Other writers are waited for as long as --wait says. While the library works, a line tells how far it is; a signal
- * cancels what can be cancelled, as everywhere in the program.
+ * Other writers are waited for as long as --wait says. While the library works, a line tells how
+ * far it is; a signal cancels what can be cancelled, as everywhere in the program.
  */
 #include "browse/browse_internal.h"
 
@@ -131,8 +133,8 @@ is_on_disk(const struct call *call, firn_slice path)
     return size < 0 || (size_t)size >= sizeof(absolute) || lstat(absolute, &status) == 0;
 }
 
-/* A path that the checkpoint does not have is only given if there is something to remove: the library takes one that
- * neither side has for a mistake. */
+/* A path that the checkpoint does not have is only given if there is something to remove: the
+ * library takes one that neither side has for a mistake. */
 static void
 take_path(struct call *call, firn_slice path, bool is_in_checkpoint)
 {
@@ -238,7 +240,8 @@ attempt(struct call *call, firn_error *err)
     return firn_workspace_restore(workspace, call->id, &call->options, &call->result, err);
 }
 
-/* The handle waits for a part of that time (firn_task_patience_slice_ms), so that a signal is noticed. */
+/* The handle waits for a part of that time (firn_task_patience_slice_ms), so that a signal is
+ * noticed. */
 static int
 run(struct call *call, firn_error *err)
 {

@@ -2,17 +2,20 @@
  *
  * browse/browse_screen.c: the terminal: ncurses, keys, and giving the terminal back in any case.
  *
- * ncurses knows what each terminal can do, sends only what changed, and tells keys from the bytes that they send. Its library
- * is loaded when it is needed (libncursesw.so.6), so no other command needs it; the program in one file does without, and says
- * so. Only the functions in `curses` are used, on a window of its own.
+ * ncurses knows what each terminal can do, sends only what changed, and tells keys from the bytes
+ * that they send. Its library is loaded when it is needed (libncursesw.so.6), so no other command
+ * needs it; the program in one file does without, and says so. Only the functions in `curses` are
+ * used, on a window of its own.
  *
- * Signals. SIGINT, SIGTERM and SIGHUP set a flag as everywhere (term_signals.c); the loop ends, and the terminal is given
- * back. A second one ends the program in its handler, as does SIGQUIT: then what is needed for that, which was
- * prepared when the terminal was taken, is written from the handler. A stop (Ctrl-Z) and a new size are noted by handlers and obeyed by
- * the loop, which waits with these signals let in by ppoll alone, so none is missed. A stop during a restore is obeyed when
- * the restore is done.
+ * Signals. SIGINT, SIGTERM and SIGHUP set a flag as everywhere (term_signals.c); the loop ends, and
+ * the terminal is given back. A second one ends the program in its handler, as does SIGQUIT: then
+ * what is needed for that, which was prepared when the terminal was taken, is written from the
+ * handler. A stop (Ctrl-Z) and a new size are noted by handlers and obeyed by the loop, which waits
+ * with these signals let in by ppoll alone, so none is missed. A stop during a restore is obeyed
+ * when the restore is done.
  *
- * Characters. The program writes UTF-8, whatever the locale; only a locale that names another character set is obeyed.
+ * Characters. The program writes UTF-8, whatever the locale; only a locale that names another
+ * character set is obeyed.
  *
  * Threads: one, but for firn_browse_screen_has_event.
  */
@@ -90,7 +93,8 @@ firn_browse_screen_has_event(void)
 
 /* ==== the library ==== */
 
-/* As <term.h> declares it, which cannot be included: it has macros that are called `columns` and `lines`. */
+/* As <term.h> declares it, which cannot be included: it has macros that are called `columns` and
+ * `lines`. */
 extern char *tigetstr(const char *name);
 
 static struct {
@@ -379,8 +383,8 @@ is_simple(const struct firn_browse_cell *cell)
     return cell->points[0] < 0x80 && cell->points[1] == 0;
 }
 
-/* The cells of a row from a column on that can be written at once: ASCII of one style, or one character whose width
- * the library may see otherwise. Returns the column after them. */
+/* The cells of a row from a column on that can be written at once: ASCII of one style, or one
+ * character whose width the library may see otherwise. Returns the column after them. */
 static size_t
 show_run(const struct firn_browse_cell *row, size_t column, size_t columns)
 {

@@ -2,8 +2,9 @@
  *
  * browse/browse_text.c: what the program prints elsewhere, as lines that scroll.
  *
- * A patch is printed in colours into memory (show_patch.c), and the colour at the beginning of a line says what the line
- * is. Its text cannot begin so, because control characters of files are escaped there.
+ * A patch is printed in colours into memory (show_patch.c), and the colour at the beginning of a
+ * line says what the line is. Its text cannot begin so, because control characters of files are
+ * escaped there.
  *
  * Lines are places in the bytes, and are made anew when their width changes.
  */

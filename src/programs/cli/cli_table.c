@@ -123,7 +123,8 @@ static const struct firn_command_note environment[] = {
     {NULL, NULL},
 };
 
-/* What people who know other programs type. A word stands here for what it means, not for how it is spelled. */
+/* What people who know other programs type. A word stands here for what it means, not for how it is
+ * spelled. */
 /* clang-format off */
 static const struct firn_command_note elsewhere[] = {
     {"add", "firn save saves every file; there is nothing to add"},

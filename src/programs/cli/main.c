@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * cli/main.c: the firn program. All of it is in the rooms of commands; this file only starts it, so that
- * tests and the generator of man pages can link everything else.
+ * cli/main.c: the firn program. All of it is in the rooms of commands; this file only starts it, so
+ * that tests and the generator of man pages can link everything else.
  */
 #include "cli/cli.h"
 

@@ -227,8 +227,8 @@ check_globals(struct parse *parse)
     return FIRN_EXIT_OK;
 }
 
-/* What the program's list of other programs' words says of one: of a command ("rm", "hook rm"), or of an option of a
- * command ("log --oneline"; "log -N" stands for any number). NULL: nothing. */
+/* What the program's list of other programs' words says of one: of a command ("rm", "hook rm"), or
+ * of an option of a command ("log --oneline"; "log -N" stands for any number). NULL: nothing. */
 static const char *
 note_of(const struct firn_cli *cli, const char *word)
 {
@@ -548,8 +548,8 @@ finish_output(const struct firn_cli *cli, int exit_code)
     return exit_code == FIRN_EXIT_OK && !cli->is_done ? FIRN_EXIT_FAILED : exit_code;
 }
 
-/* Whether this may be a line from an agent's settings, "firn hook run …", which another version of firn may
- * have written: to agents exit code 2 means that the turn must not go on. */
+/* Whether this may be a line from an agent's settings, "firn hook run …", which another version of
+ * firn may have written: to agents exit code 2 means that the turn must not go on. */
 static bool
 is_hook_line(int argc, char *const *argv)
 {
@@ -698,8 +698,8 @@ has_same_letters(const char *a, const char *b)
     return memcmp(letters[0], letters[1], size) == 0;
 }
 
-/* Whether a word may be a command's name with a mistake or two, and not another word: in a short name one letter, or
- * two that changed places; the first letter is the least often wrong. */
+/* Whether a word may be a command's name with a mistake or two, and not another word: in a short
+ * name one letter, or two that changed places; the first letter is the least often wrong. */
 static bool
 is_typing_mistake(const char *word, const char *name, unsigned found)
 {

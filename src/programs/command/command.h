@@ -36,8 +36,10 @@ struct firn_command_option {
     const char *name; /* long, without the dashes */
     char letter;      /* the short form, or 0 */
     const char *
-        value; /* how its value is called in the help; NULL for an option without one. If it ends in
-                          "..." but not in ",..." the option may be given several times, and all its values are in cli->repeated. */
+        /* how its value is called in the help; NULL for an option without one. If it ends in "..."
+         * but not in ",..." the option may be given several times, and all its values are in
+         * cli->repeated. */
+        value;
     const char *text; /* one sentence, no stop */
 };
 
@@ -102,8 +104,8 @@ struct firn_command_program {
     /* Calls put for each tag and for the newest checkpoints of the workspace that cli names, which
      * completions offer. Asks no question, and reports no failure. */
     void (*references)(struct firn_cli *cli, void (*put)(firn_slice reference));
-    /* The same for the paths in a checkpoint that begin as the word does; directories end in a slash. Returns whether
-     * there is such a checkpoint. */
+    /* The same for the paths in a checkpoint that begin as the word does; directories end in a
+     * slash. Returns whether there is such a checkpoint. */
     bool (*paths)(struct firn_cli *cli, const char *reference, const char *word,
                   void (*put)(firn_slice path));
     /* The same for each table, and if wanted each keyspace, of the store at `path`. */
@@ -162,8 +164,8 @@ extern const struct firn_command firn_command_help;
 extern const struct firn_command firn_command_version;
 extern const struct firn_command firn_command_completion;
 
-/* Prints the source, in scdoc's language, of firn(1), or of the page of a command or group: firn-save(1).
- * Returns false if there is no such page. For the build, not for the program. */
+/* Prints the source, in scdoc's language, of firn(1), or of the page of a command or group:
+ * firn-save(1). Returns false if there is no such page. For the build, not for the program. */
 bool firn_command_man_print(const struct firn_command_program *program, const char *page);
 
 /* Whether an option without a value was given; the value of one that has one, or NULL. The name
@@ -206,8 +208,8 @@ void firn_command_report_more(const char *label, const char *text);
 /* Prints "firn: <word>: <path>: <text>", or without the path if it is empty. */
 void firn_command_report_path(const char *word, firn_slice path, const char *text);
 
-/* An on_notice (firn/notice.h): reports something that is damaged; with --json it adds an object to the
- * open array. ctx is not used. */
+/* An on_notice (firn/notice.h): reports something that is damaged; with --json it adds an object to
+ * the open array. ctx is not used. */
 void firn_command_report_damage(void *ctx, const firn_notice *notice);
 
 /* Whether a person at a terminal may be asked; never with --json. */

@@ -2,25 +2,28 @@
  *
  * command/command_completion.c: completions for shells: what can follow, by the command table.
  *
- * Each shell has a small script (firn completion prints it) that asks firn __complete with the words of
- * the line so far, the last of them the one that is being typed. The answer's first line says what can
- * stand there: "files" or "directories", which the shell finds itself, or "words", which follow, one a
- * line, with a tab and an explanation after those that have one, "both": such words, and files, or "paths": such words,
- * of which those that end in a slash can go on.
- * Nothing is printed where nothing can be guessed. The shell leaves out the words that do not begin as the one that is being typed.
+ * Each shell has a small script (firn completion prints it) that asks firn __complete with the
+ * words of the line so far, the last of them the one that is being typed. The answer's first line
+ * says what can stand there: "files" or "directories", which the shell finds itself, or "words",
+ * which follow, one a line, with a tab and an explanation after those that have one, "both": such
+ * words, and files, or "paths": such words, of which those that end in a slash can go on. Nothing
+ * is printed where nothing can be guessed. The shell leaves out the words that do not begin as the
+ * one that is being typed.
  *
  * The line is parsed as in command.c, but mistakes in it are ignored. What can follow: a command,
  * inside a group a second word, options after a dash, and for an argument or a value what its name
  * in the table says. REF is latest, a tag or one of the newest checkpoints of the workspace that
- * --directory and --store on the line name; after it, restore, cat and show have the paths of that checkpoint. TABLE and
- * KEYSPACE are those of the store that the first argument names. NAME is a tag, where the command makes or deletes tags. The VALUE of a
- * setting, and those of some options, are one of a few words; so is a first argument whose hint says
- * "one of". The shell has not expanded the words yet; only a leading ~ is expanded here. Words that
- * bash splits at a "=" are joined again.
+ * --directory and --store on the line name; after it, restore, cat and show have the paths of that
+ * checkpoint. TABLE and KEYSPACE are those of the store that the first argument names. NAME is a
+ * tag, where the command makes or deletes tags. The VALUE of a setting, and those of some options,
+ * are one of a few words; so is a first argument whose hint says "one of". The shell has not
+ * expanded the words yet; only a leading ~ is expanded here. Words that bash splits at a "=" are
+ * joined again.
  *
- * Names come from stores of others, and go into a command line: those with characters that mean something to a shell are not offered, and
- * those that begin with a dash only after "--". Paths are the shell's to quote; one that begins with a dash is offered as "./-name" by bash, and
- * not at all by zsh and fish.
+ * Names come from stores of others, and go into a command line: those with characters that mean
+ * something to a shell are not offered, and those that begin with a dash only after "--". Paths are
+ * the shell's to quote; one that begins with a dash is offered as "./-name" by bash, and not at all
+ * by zsh and fish.
  */
 #include "command/command_internal.h"
 
@@ -340,8 +343,8 @@ print_option(void *ctx, const struct firn_command_option *option, bool is_global
     firn_term_out_format("--%s\t%s\n", option->name, option->text);
 }
 
-/* The names; of those of two words the first, once: those that begin so follow each other. Or, where the
- * first word is there, the second words. */
+/* The names; of those of two words the first, once: those that begin so follow each other. Or,
+ * where the first word is there, the second words. */
 static void
 print_commands(const struct firn_command *const *commands, const char *first)
 {
@@ -360,7 +363,8 @@ print_commands(const struct firn_command *const *commands, const char *first)
     }
 }
 
-/* A word that the shell puts into its line as it is, and that is no option there. Another user's store may have other names. */
+/* A word that the shell puts into its line as it is, and that is no option there. Another user's
+ * store may have other names. */
 static bool
 is_plain(firn_slice word, bool has_dashes)
 {
@@ -523,8 +527,8 @@ print_path(firn_slice path)
     }
 }
 
-/* The paths of the checkpoint that the first argument names, where the command reads that one. False: there is no
- * such checkpoint. */
+/* The paths of the checkpoint that the first argument names, where the command reads that one.
+ * False: there is no such checkpoint. */
 static bool
 print_paths(const struct typed *typed)
 {

@@ -2,10 +2,11 @@
  *
  * command/command_gone.c: directories that were saved and are gone, as a whole.
  *
- * A shell whose current directory was removed still has its path in PWD, and a person who removed the
- * directory stands in the one above it. The history is in a store elsewhere, under the path: an empty
- * directory of that path continues it, and a restore fills it. PWD comes from the environment, so it only
- * chooses among the directories that the stores of this user name, and only what does not exist counts.
+ * A shell whose current directory was removed still has its path in PWD, and a person who removed
+ * the directory stands in the one above it. The history is in a store elsewhere, under the path: an
+ * empty directory of that path continues it, and a restore fills it. PWD comes from the
+ * environment, so it only chooses among the directories that the stores of this user name, and only
+ * what does not exist counts.
  */
 #include <errno.h>
 #include <limits.h>

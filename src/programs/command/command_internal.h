@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * command/command_internal.h: what the files of this room share. Only files of this folder include it.
+ * command/command_internal.h: what the files of this room share. Only files of this folder include
+ * it.
  */
 #ifndef FIRN_COMMAND_COMMAND_INTERNAL_H
 #define FIRN_COMMAND_COMMAND_INTERNAL_H
@@ -14,8 +15,8 @@ const struct firn_command *firn_command_find(const struct firn_command *const *c
 const struct firn_command *firn_command_find_typed(const struct firn_command *const *commands,
                                                    const char *word);
 
-/* The member of a group that the first of the words names, or the first two; *out_used says how many. NULL if there
- * is none. */
+/* The member of a group that the first of the words names, or the first two; *out_used says how
+ * many. NULL if there is none. */
 const struct firn_command *firn_command_find_member(const struct firn_command *const *members,
                                                     const char *const *words, size_t count,
                                                     size_t *out_used);
@@ -31,10 +32,11 @@ int firn_command_take_directory(struct firn_cli *cli, const char *value);
 /* Goes there; without one it does nothing. Returns an exit code. */
 int firn_command_enter_directory(struct firn_cli *cli);
 
-/* Prints something, through a pager if it is long and goes to a terminal. Returns what `print` does, an exit code; success if
- * that failed because the user left the pager before the end. */
+/* Prints something, through a pager if it is long and goes to a terminal. Returns what `print`
+ * does, an exit code; success if that failed because the user left the pager before the end. */
 int firn_command_pager_print(struct firn_cli *cli, int (*print)(struct firn_cli *cli));
-/* What --help prints: about the command, the group or the program, whichever was named last. Returns FIRN_EXIT_OK. */
+/* What --help prints: about the command, the group or the program, whichever was named last.
+ * Returns FIRN_EXIT_OK. */
 int firn_command_help_print(struct firn_cli *cli);
 /* Each prints to standard output. group is NULL for a command of the top level. */
 void firn_command_help_short(const struct firn_command_program *program); /* fits 24 rows */

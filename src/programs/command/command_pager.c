@@ -2,9 +2,9 @@
  *
  * command/command_pager.c: help, and long results of commands, through a pager.
  *
- * Whether there is one is decided in three places: the command line (--no-pager, --json, --quiet), here; the setting
- * ui.pager, which is read later, because it may be one of the workspace; and the terminal and what is printed
- * (term_pager.c), which decide last.
+ * Whether there is one is decided in three places: the command line (--no-pager, --json, --quiet),
+ * here; the setting ui.pager, which is read later, because it may be one of the workspace; and the
+ * terminal and what is printed (term_pager.c), which decide last.
  */
 #include "command/command_internal.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * command/command_report.c: what the program says on standard error, and the exit code that goes with
- * it.
+ * command/command_report.c: what the program says on standard error, and the exit code that goes
+ * with it.
  *
  * Every message is one line "firn: ...". All of it is escaped (term.h), because names and texts in
  * it come from outside. A second line says what to do next, if that is known. A line is composed in

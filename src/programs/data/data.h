@@ -27,8 +27,8 @@ int firn_data_store_open(struct firn_cli *cli, const char *path, enum firn_data_
  * command's exit code, which was exit_code so far. */
 int firn_data_store_close(struct firn_cli *cli, firn_store *store, int exit_code);
 
-/* Calls put with the name of each table of the store at `path`, and if wanted of each keyspace, for completions. Waits
- * for no lock, and reports no failure. */
+/* Calls put with the name of each table of the store at `path`, and if wanted of each keyspace, for
+ * completions. Waits for no lock, and reports no failure. */
 void firn_data_store_names(const char *path, bool with_keyspaces, void (*put)(firn_slice name));
 
 /* The hint for a damaged store; NULL for an exported file. */

@@ -119,7 +119,8 @@ keep_table(void *ctx, const char *name)
     return FIRN_OK;
 }
 
-/* Opens one side and notes its tables. reference NULL: the present state. Returns a code of the library. */
+/* Opens one side and notes its tables. reference NULL: the present state. Returns a code of the
+ * library. */
 static int
 open_side(struct printing *printing, const char *reference, firn_snapshot **out, firn_error *err)
 {
@@ -143,8 +144,8 @@ find_table(const struct printing *printing, unsigned side, const char *name)
     return at != end ? at : NULL;
 }
 
-/* Compares the rows of the table that a difference is of, the first time. False: nothing is left to show of it. Where
- * one side has a keyspace under the name, its key is left. */
+/* Compares the rows of the table that a difference is of, the first time. False: nothing is left to
+ * show of it. Where one side has a keyspace under the name, its key is left. */
 static bool
 take_rows(struct printing *printing, firn_store_difference *difference)
 {

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * data/data_dump.c: a whole store, or one table, as text, and back: firn db dump without a keyspace or
- * with a table, and firn db load without a keyspace. docs/formats/dump.md describes the text.
+ * data/data_dump.c: a whole store, or one table, as text, and back: firn db dump without a keyspace
+ * or with a table, and firn db load without a keyspace. docs/formats/dump.md describes the text.
  *
- * Each line is a word, a tab, and what it says, escaped as firn db scan escapes. The first line names the version,
- * the last one how many rows and entries came before it, so a dump that was cut off is refused at its end.
+ * Each line is a word, a tab, and what it says, escaped as firn db scan escapes. The first line
+ * names the version, the last one how many rows and entries came before it, so a dump that was cut
+ * off is refused at its end.
  *
  *     firn dump TAB 1                     keyspace TAB name
  *     table TAB name                      expires TAB milliseconds since 1970     (only of what expires)
@@ -12,9 +13,10 @@
  *     row TAB milliseconds, or 0          value TAB bytes
  *     = TAB text of a value, or - TAB     end TAB count
  *
- * A row has as many values as the definition has columns, in their order. A row that has expired when it is read is
- * left out. A dump is of one moment. A load is not one commit: each keyspace is, and each thousand rows. So a load
- * that fails may have loaded a part, and tables and keyspaces must not be there before.
+ * A row has as many values as the definition has columns, in their order. A row that has expired
+ * when it is read is left out. A dump is of one moment. A load is not one commit: each keyspace is,
+ * and each thousand rows. So a load that fails may have loaded a part, and tables and keyspaces
+ * must not be there before.
  */
 #include "data/data_internal.h"
 
@@ -29,7 +31,8 @@
 
 enum { VERSION = 1, ROWS_A_COMMIT = 1000, BYTES_A_COMMIT = 4 << 20 };
 
-/* The text of a value may be longer than the value; this is also the most for all values of a row. */
+/* The text of a value may be longer than the value; this is also the most for all values of a
+ * row. */
 static const size_t text_size_max = (size_t)4 * FIRN_VALUE_SIZE_MAX;
 
 /* ---- dumping ---- */
@@ -252,7 +255,8 @@ read_number(const struct loading *loading, uint64_t *out)
     return text.size > 0;
 }
 
-/* The line's value with a NUL; NULL where it has one already, or memory is out. The caller frees it. */
+/* The line's value with a NUL; NULL where it has one already, or memory is out. The caller frees
+ * it. */
 static char *
 copy_name(const struct loading *loading)
 {

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * data/data_exchange.c: firn db table import and export: a table from CSV, JSON lines or a file of vectors, and as text.
+ * data/data_exchange.c: firn db table import and export: a table from CSV, JSON lines or a file of
+ * vectors, and as text.
  *
- * The beginning of a text is read several times (data_source.c): to find its form, with --create to guess the columns, and
- * as rows. The form is printed if it is unusual.
+ * The beginning of a text is read several times (data_source.c): to find its form, with --create to
+ * guess the columns, and as rows. The form is printed if it is unusual.
  *
  * If an import fails, the table that was created for it is dropped.
  */
@@ -324,7 +325,8 @@ open_rejects(struct firn_cli *cli, const struct firn_data_source *source, struct
     return FIRN_EXIT_OK;
 }
 
-/* Ends a file that was begun, if it was. After a failure it is as it was before. Returns an exit code. */
+/* Ends a file that was begun, if it was. After a failure it is as it was before. Returns an exit
+ * code. */
 static int
 close_file(struct firn_cli *cli, struct firn_task_file *file, bool is_begun, int exit_code)
 {

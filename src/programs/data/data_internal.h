@@ -49,8 +49,8 @@ int firn_data_open_keyspace_at(struct firn_cli *cli, firn_store *store, firn_sna
 int firn_data_open_keyspace(struct firn_cli *cli, firn_store *store, bool may_make,
                             firn_keyspace **out);
 
-/* firn db keyspaces, and table list: prints the names that one of the functions lists, now or with --at.
- * `what` is their name with --json. Returns an exit code. */
+/* firn db keyspaces, and table list: prints the names that one of the functions lists, now or with
+ * --at. `what` is their name with --json. Returns an exit code. */
 typedef int firn_data_list_now(firn_store *store, int (*visit)(void *ctx, const char *name),
                                void *ctx, firn_error *err);
 typedef int firn_data_list_at(firn_snapshot *view, int (*visit)(void *ctx, const char *name),
@@ -73,8 +73,8 @@ struct firn_data_table {
     char *text; /* the definition */
 };
 
-/* Finds the table that the second argument names; out->table is NULL where there is none. view may be NULL. Returns an
- * exit code. */
+/* Finds the table that the second argument names; out->table is NULL where there is none. view may
+ * be NULL. Returns an exit code. */
 int firn_data_table_find(struct firn_cli *cli, firn_store *store, firn_snapshot *view,
                          struct firn_data_table *out);
 /* The same; a failure where there is none. */
@@ -82,8 +82,9 @@ int firn_data_table_open(struct firn_cli *cli, firn_store *store, firn_snapshot 
                          struct firn_data_table *out);
 /* Fine on a zeroed struct. */
 void firn_data_table_close(struct firn_data_table *table);
-/* Has a function work on the table that the second argument names, now or with --at; returns what it
- * returned, or the exit code of a failure. The second one opens the store that the first argument names. */
+/* Has a function work on the table that the second argument names, now or with --at; returns what
+ * it returned, or the exit code of a failure. The second one opens the store that the first
+ * argument names. */
 int firn_data_table_look(struct firn_cli *cli, firn_store *store,
                          int (*work)(const struct firn_data_table *table));
 int firn_data_table_run(struct firn_cli *cli, int (*work)(const struct firn_data_table *table));
@@ -102,8 +103,8 @@ struct firn_data_table_diff {
     uint64_t removed;
     uint64_t changed;
 };
-/* Compares a table that at least one side has, and prints what differs; inside of the array of differences, with
- * --json. Returns an exit code. */
+/* Compares a table that at least one side has, and prints what differs; inside of the array of
+ * differences, with --json. Returns an exit code. */
 int firn_data_table_diff(struct firn_cli *cli, firn_store *store, const char *name,
                          struct firn_data_table_diff *what);
 
@@ -114,12 +115,14 @@ int firn_data_table_stats(const struct firn_data_table *table);
 
 /* table NULL: all that the view has. Returns an exit code. */
 int firn_data_dump(struct firn_cli *cli, firn_store *store, firn_snapshot *view, const char *table);
-/* Loads one from standard input into the store that the first argument names. Returns an exit code. */
+/* Loads one from standard input into the store that the first argument names. Returns an exit
+ * code. */
 int firn_data_dump_load(struct firn_cli *cli);
 
 /* ---- values of tables: data_values.c ---- */
 
-/* Texts that one argument has, with commas between them; in double quotes one may contain commas. A zeroed one is empty. */
+/* Texts that one argument has, with commas between them; in double quotes one may contain commas. A
+ * zeroed one is empty. */
 struct firn_data_values_list {
     char **items;
     char *memory;
@@ -137,7 +140,8 @@ struct firn_data_values {
     size_t count;
 };
 void firn_data_values_deinit(struct firn_data_values *values);
-/* Adds the value that a text is for a column; NULL: null. The text must live as long. Returns an exit code. */
+/* Adds the value that a text is for a column; NULL: null. The text must live as long. Returns an
+ * exit code. */
 int firn_data_values_add(struct firn_cli *cli, const firn_table_column *column, const char *text,
                          struct firn_data_values *values);
 
@@ -193,14 +197,17 @@ void firn_data_source_close(struct firn_data_source *source);
 /* A firn_read_bytes; ctx is the source. */
 int firn_data_source_read(void *ctx, void *buffer, size_t capacity, size_t *out_size,
                           firn_error *err);
-/* Keeps the beginning of the text. Refuses a file that is not text, and says how to convert it. Returns an exit code. */
+/* Keeps the beginning of the text. Refuses a file that is not text, and says how to convert it.
+ * Returns an exit code. */
 int firn_data_source_start(struct firn_data_source *source);
-/* After the start. Refuses JSON, HTML and XML, which nearly any form of CSV would read. Returns an exit code. */
+/* After the start. Refuses JSON, HTML and XML, which nearly any form of CSV would read. Returns an
+ * exit code. */
 int firn_data_source_expect_csv(const struct firn_data_source *source);
 
 /* ---- rows of values: data_output.c ---- */
 
-/* Rows on their way to standard output: in columns, as lines, as CSV (--csv), or as objects of the open array (--json). */
+/* Rows on their way to standard output: in columns, as lines, as CSV (--csv), or as objects of the
+ * open array (--json). */
 struct firn_data_output {
     struct firn_cli *cli;
     const firn_table_column *columns; /* borrowed */
@@ -230,7 +237,8 @@ struct firn_data_query_order {
 /* index NULL: the primary key. Returns an exit code. */
 int firn_data_query_find_order(const struct firn_data_table *table, const char *index,
                                struct firn_data_query_order *out);
-/* The values of the first `count` columns of an order. Requires: it has so many. Returns an exit code. */
+/* The values of the first `count` columns of an order. Requires: it has so many. Returns an exit
+ * code. */
 int firn_data_query_read_key(const struct firn_data_table *table,
                              const struct firn_data_query_order *order, const char *const *texts,
                              size_t count, struct firn_data_values *out);
@@ -242,7 +250,8 @@ int firn_data_query_get(const struct firn_data_table *table);
 int firn_data_query_delete(const struct firn_data_table *table);
 int firn_data_scan_print(const struct firn_data_table *table);
 int firn_data_scan_count(const struct firn_data_table *table);
-/* Says what the library refused of a query's texts; these are called as the options are. Returns an exit code. */
+/* Says what the library refused of a query's texts; these are called as the options are. Returns an
+ * exit code. */
 int firn_data_scan_report(const struct firn_data_table *table, const firn_error *err);
 
 #endif

@@ -5,8 +5,8 @@
  *
  * A range delete of the library has two bounds. If the command is given no upper bound, it is the
  * last key with a zero byte after it. If the last key is as long as keys may be, it is the bound
- * itself, and is deleted separately, in the same commit. If it cannot be read, the same is done with
- * the largest possible key, so that what is damaged can be deleted.
+ * itself, and is deleted separately, in the same commit. If it cannot be read, the same is done
+ * with the largest possible key, so that what is damaged can be deleted.
  */
 #include "data/data_internal.h"
 

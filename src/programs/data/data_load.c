@@ -2,8 +2,8 @@
  *
  * data/data_load.c: firn db load and dump: a keyspace from rows, and as rows.
  *
- * Both know the forms of data.h; what dump writes, load reads. A dump is of one moment. Tables, and whole stores, have
- * a form of their own: data_dump.c.
+ * Both know the forms of data.h; what dump writes, load reads. A dump is of one moment. Tables, and
+ * whole stores, have a form of their own: data_dump.c.
  */
 #include "data/data_internal.h"
 

@@ -2,8 +2,8 @@
  *
  * data/data_output.c: rows of values to standard output, for the commands that print them.
  *
- * Rows are printed in one of four forms: aligned in columns on a terminal; as lines with tabs between the values,
- * escaped, a null as \N, elsewhere; as CSV; or as objects of JSON.
+ * Rows are printed in one of four forms: aligned in columns on a terminal; as lines with tabs
+ * between the values, escaped, a null as \N, elsewhere; as CSV; or as objects of JSON.
  */
 #include "data/data_internal.h"
 

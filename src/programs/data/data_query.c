@@ -316,7 +316,8 @@ give(const struct firn_data_table *table, struct given *given, const char *name,
     return exit_code;
 }
 
-/* COLUMN=VALUE, or "COLUMN"=VALUE: takes it apart in place. Returns the value; NULL where there is none. */
+/* COLUMN=VALUE, or "COLUMN"=VALUE: takes it apart in place. Returns the value; NULL where there is
+ * none. */
 static char *
 take_apart(char *argument, char **out_name)
 {

@@ -319,13 +319,13 @@ next_binary(struct firn_data_rows *rows, int first)
  *   {"key":"k2","value":"ada","expires_ms":1795161600000}
  *
  * Bytes that are not UTF-8 come as docs/json.md has it: with a second member, key_hex or value_hex,
- * that has all of them in hexadecimal and counts alone. Members come in any order, each once; others
- * are refused, because what was not understood would be lost without a word. Between the parts there
- * may be spaces, as JSON allows them, but no end of line.
+ * that has all of them in hexadecimal and counts alone. Members come in any order, each once;
+ * others are refused, because what was not understood would be lost without a word. Between the
+ * parts there may be spaces, as JSON allows them, but no end of line.
  *
  * Nothing is kept of a line but key and value: a row may be as long as they may be. Plain stretches
- * of a string are taken in one piece. Text beside digits has three bytes for each bad one, so it may
- * be longer than what it stands for may be: it is an error only where there are no digits.
+ * of a string are taken in one piece. Text beside digits has three bytes for each bad one, so it
+ * may be longer than what it stands for may be: it is an error only where there are no digits.
  */
 
 enum { NAME_SIZE_MAX = 16, NUMBER_SIZE_MAX = 24 };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * data/data_scan.c: many rows of a table: firn db scan and firn db count where they are given a table.
+ * data/data_scan.c: many rows of a table: firn db scan and firn db count where they are given a
+ * table.
  *
  * The options are passed to the library unchanged, which parses the expressions (firn/scan.h).
  */

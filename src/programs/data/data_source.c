@@ -2,8 +2,8 @@
  *
  * data/data_source.c: the text that is imported: a file, or standard input.
  *
- * The beginning is read several times: to find its form, to guess columns, and as rows. It is kept in memory for that,
- * because the input may come from a pipe.
+ * The beginning is read several times: to find its form, to guess columns, and as rows. It is kept
+ * in memory for that, because the input may come from a pipe.
  *
  * Files that are not text are refused (task_form.c).
  */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * data/data_store.c: opening and closing a store of key-value data for one command; many entries into
- * one keyspace.
+ * data/data_store.c: opening and closing a store of key-value data for one command; many entries
+ * into one keyspace.
  *
  * Commands that only read open it read-only: they create nothing, block no writer and see the state
  * of that moment. The others wait for a running writer (task_patience.c).
@@ -15,8 +15,8 @@
 #include "task/task.h"
 #include "term/term.h"
 
-/* One command needs no more, unless it loads: what a store with 65,536 keyspaces, or an older one with 100,000,
- * takes of it (docs/tuning.md), and room for what it reads. */
+/* One command needs no more, unless it loads: what a store with 65,536 keyspaces, or an older one
+ * with 100,000, takes of it (docs/tuning.md), and room for what it reads. */
 #define MEMORY_BYTES (UINT64_C(200) << 20)
 
 static const char missing_store_hint[] = "firn db put makes a store and a keyspace";

@@ -57,7 +57,8 @@ print_head(const struct printing *printing, const char *sign)
     firn_term_text_escape(firn_str(printing->table), firn_term_out_write);
 }
 
-/* The place of the n-th column of the key among those that one side has; SIZE_MAX: the key has fewer. */
+/* The place of the n-th column of the key among those that one side has; SIZE_MAX: the key has
+ * fewer. */
 static size_t
 find_key(const struct printing *printing, bool is_after, size_t n)
 {

@@ -16,8 +16,8 @@
 
 /* ---- several in one argument ---- */
 
-/* Reads one item, which begins at *at, into *out, and ends it with a NUL; *at is then where it ended. Returns whether
- * its quotes are closed, and nothing follows them but a comma. */
+/* Reads one item, which begins at *at, into *out, and ends it with a NUL; *at is then where it
+ * ended. Returns whether its quotes are closed, and nothing follows them but a comma. */
 static bool
 take_item(const char **at, char **out)
 {
@@ -143,7 +143,8 @@ firn_data_values_text(struct firn_cli *cli, const firn_table_column *column,
     return exit_code;
 }
 
-/* Whether the text of a value is one of JSON as it is: numbers, true, false, and arrays of numbers. */
+/* Whether the text of a value is one of JSON as it is: numbers, true, false, and arrays of
+ * numbers. */
 static bool
 is_json(const firn_table_column *column, firn_slice text)
 {

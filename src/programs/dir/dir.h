@@ -40,12 +40,12 @@ extern const struct firn_command firn_dir_trust;
 extern const struct firn_command firn_dir_config;
 extern const struct firn_command firn_dir_workspaces;
 
-/* A walk through the history of a workspace, newest first; firn_workspace_log, which also follows one file
- * through renames. */
+/* A walk through the history of a workspace, newest first; firn_workspace_log, which also follows
+ * one file through renames. */
 struct firn_dir_history {
     firn_workspace *workspace;
-    /* Its functions get `ctx`. on_checkpoint must be given; it may be called twice for a checkpoint, and
-     * then nothing was told of it before. */
+    /* Its functions get `ctx`. on_checkpoint must be given; it may be called twice for a
+     * checkpoint, and then nothing was told of it before. */
     firn_workspace_log_options options;
     int (*on_compared)(void *ctx, const firn_workspace_diff_result *result);
     void *ctx;
@@ -63,23 +63,26 @@ struct firn_dir_pattern {
     size_t capacity;
     bool is_out_of_memory; /* a search failed, and what it returned may be wrong */
 };
-/* `text`, which is borrowed, is a POSIX extended regular expression, or fixed. Returns an exit code. */
+/* `text`, which is borrowed, is a POSIX extended regular expression, or fixed. Returns an exit
+ * code. */
 int firn_dir_pattern_init(struct firn_dir_pattern *out, struct firn_cli *cli, const char *text,
                           bool is_fixed, bool ignores_case);
 void firn_dir_pattern_deinit(struct firn_dir_pattern *pattern);
 /* Whether it occurs in a line. */
 bool firn_dir_pattern_matches(struct firn_dir_pattern *pattern, firn_slice line);
-/* The next match from this byte on that is not empty. False if there is none. Requires: firn_dir_pattern_matches was
- * called last with this line. */
+/* The next match from this byte on that is not empty. False if there is none. Requires:
+ * firn_dir_pattern_matches was called last with this line. */
 bool firn_dir_pattern_find(struct firn_dir_pattern *pattern, firn_slice line, size_t from,
                            firn_slice *out);
-/* The next line with a match, without its end; walk is after it then. Returns false if there is none. */
+/* The next line with a match, without its end; walk is after it then. Returns false if there is
+ * none. */
 bool firn_dir_pattern_next(struct firn_dir_pattern *pattern, struct firn_show_lines *walk,
                            firn_slice *out_line);
 
 /* Calls put for each tag and for the newest checkpoints, for struct firn_command_program. */
 void firn_dir_tag_references(struct firn_cli *cli, void (*put)(firn_slice reference));
-/* What a word means that other programs have as a subcommand for tags: list, rm, add and the like. */
+/* What a word means that other programs have as a subcommand for tags: list, rm, add and the
+ * like. */
 enum firn_dir_tag_word {
     FIRN_DIR_TAG_WORD_NONE,
     FIRN_DIR_TAG_WORD_LISTS,
@@ -87,8 +90,8 @@ enum firn_dir_tag_word {
     FIRN_DIR_TAG_WORD_ADDS
 };
 enum firn_dir_tag_word firn_dir_tag_word_of(const char *word);
-/* Calls put for the paths in a checkpoint that begin as the word does, up to the next slash, for struct
- * firn_command_program. Returns whether there is such a checkpoint. */
+/* Calls put for the paths in a checkpoint that begin as the word does, up to the next slash, for
+ * struct firn_command_program. Returns whether there is such a checkpoint. */
 bool firn_dir_paths(struct firn_cli *cli, const char *reference, const char *word,
                     void (*put)(firn_slice path));
 
@@ -106,14 +109,14 @@ struct firn_dir_beside {
 };
 /* Looks before a restore. The caller passes *out to tell or drop. */
 void firn_dir_beside_look(const firn_workspace *workspace, struct firn_dir_beside *out);
-/* Tells which hooks of coding agents were there and are not any more, and which worktrees and submodules of git
- * are back without their file .git: on standard error, or as the members "hooks_removed" and "without_git" of
- * the result. Drops *before. */
+/* Tells which hooks of coding agents were there and are not any more, and which worktrees and
+ * submodules of git are back without their file .git: on standard error, or as the members
+ * "hooks_removed" and "without_git" of the result. Drops *before. */
 void firn_dir_beside_tell(const firn_workspace *workspace, struct firn_dir_beside *before);
 void firn_dir_beside_drop(struct firn_dir_beside *before);
 
-/* firn restore --interactive: a screen with one checkpoint; the arguments from first_path on are paths. NULL: the
- * history. Returns an exit code. */
+/* firn restore --interactive: a screen with one checkpoint; the arguments from first_path on are
+ * paths. NULL: the history. Returns an exit code. */
 int firn_dir_browse_run(struct firn_cli *cli, const char *reference, int first_path);
 
 /* firn undo --list. Returns an exit code. */

@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * dir/dir_beside.c: what a restore, undo or revert changes for other programs, and cannot say by its changes.
+ * dir/dir_beside.c: what a restore, undo or revert changes for other programs, and cannot say by
+ * its changes.
  *
  * - A checkpoint that is older than the hooks of a coding agent takes them out of its settings.
- * - A worktree or a submodule of git has a file .git, which is in no checkpoint (tree_reserved.c). If its
- *   directory was removed, a restore brings the rest back, and git takes it for files of the repository
- *   around. So what git knows of its worktrees, in .git/worktrees, and the paths in .gitmodules are looked at
- *   before and after: a directory counts if it has something in it, but no .git, and was not so before.
+ * - A worktree or a submodule of git has a file .git, which is in no checkpoint (tree_reserved.c).
+ *   If its directory was removed, a restore brings the rest back, and git takes it for files of the
+ *   repository around. So what git knows of its worktrees, in .git/worktrees, and the paths in
+ *   .gitmodules are looked at before and after: a directory counts if it has something in it, but
+ *   no .git, and was not so before.
  *
- * Only a repository in the root of the workspace is looked at. Its files may come from elsewhere: no link is
- * followed, regular files alone are read, up to a limit, and what they say decides nothing but below which
- * directories a .git is looked for. What cannot be read counts as missing.
+ * Only a repository in the root of the workspace is looked at. Its files may come from elsewhere:
+ * no link is followed, regular files alone are read, up to a limit, and what they say decides
+ * nothing but below which directories a .git is looked for. What cannot be read counts as missing.
  */
 #include "dir/dir.h"
 
@@ -32,7 +34,8 @@ enum { FILE_SIZE_MAX = 1 << 20, DIRS_MAX = 1000 };
 
 /* ---- files of git ---- */
 
-/* A path below the root of the workspace; none of its components is a link (task/task_beneath.c). */
+/* A path below the root of the workspace; none of its components is a link
+ * (task/task_beneath.c). */
 struct below {
     char path[PATH_MAX];
     struct firn_task_beneath at;
@@ -50,7 +53,8 @@ open_below(struct below *below, const char *root, const char *path)
            below->at.fd >= 0;
 }
 
-/* The directory of the last component; closes what open_below has opened. NULL: it cannot be read. */
+/* The directory of the last component; closes what open_below has opened. NULL: it cannot be
+ * read. */
 static DIR *
 list_below(struct below *below)
 {

@@ -2,13 +2,13 @@
  *
  * dir/dir_blame.c: firn blame.
  *
- * The history of the file is walked from the asked checkpoint to older ones. For each line of the version that is
- * reached it is known which line of the asked version it is, unless that line has its checkpoint already. A
- * difference gives the lines that it added to its checkpoint, and moves the others to where they were before. The
- * walk ends when no line is left.
+ * The history of the file is walked from the asked checkpoint to older ones. For each line of the
+ * version that is reached it is known which line of the asked version it is, unless that line has
+ * its checkpoint already. A difference gives the lines that it added to its checkpoint, and moves
+ * the others to where they were before. The walk ends when no line is left.
  *
- * Memory: the content of the asked version and three numbers for each line of a version. The library compares no
- * lines of larger files, so both are limited.
+ * Memory: the content of the asked version and three numbers for each line of a version. The
+ * library compares no lines of larger files, so both are limited.
  */
 #include "dir/dir.h"
 
@@ -48,7 +48,8 @@ struct blame {
     uint64_t end;
     uint32_t *by; /* for each line: 1 + the index of its author; 0: not known */
     uint32_t *
-        lines; /* for each line of the version that is reached: 1 + the line of the asked one; 0: none */
+        /* for each line of the version that is reached: 1 + the line of the asked one; 0: none */
+        lines;
     uint32_t line_count;
     uint32_t left; /* lines without an author */
     struct author *authors;

@@ -2,12 +2,13 @@
  *
  * dir/dir_grep.c: firn grep.
  *
- * The checkpoint is compared with nothing, so the library hands over the content of each text file. Files of
- * which it compares no lines, because they are binary or very large, are noted, and are read piece by piece
- * afterwards. A line of these that is longer than the buffer is searched in parts; of a hole, whose parts are all
- * alike, one is searched for all.
+ * The checkpoint is compared with nothing, so the library hands over the content of each text file.
+ * Files of which it compares no lines, because they are binary or very large, are noted, and are
+ * read piece by piece afterwards. A line of these that is longer than the buffer is searched in
+ * parts; of a hole, whose parts are all alike, one is searched for all.
  *
- * The exit code is that of grep: 0 if anything matched, 1 if nothing did, and another one after a failure.
+ * The exit code is that of grep: 0 if anything matched, 1 if nothing did, and another one after a
+ * failure.
  */
 #include "dir/dir.h"
 
@@ -164,7 +165,8 @@ is_enough(const struct grep *grep)
            firn_term_out_error() != 0 || firn_term_signals_caught() != 0;
 }
 
-/* Shows the matches in a part of the file, which begins at a line's begin. Returns whether that is enough. */
+/* Shows the matches in a part of the file, which begins at a line's begin. Returns whether that is
+ * enough. */
 static bool
 search(struct grep *grep, firn_slice path, firn_slice content)
 {
@@ -302,7 +304,8 @@ take_piece(void *ctx, firn_slice data, firn_error *err)
     return firn_term_signals_caught() == 0 ? FIRN_OK : FIRN_CANCELLED;
 }
 
-/* A hole: zeros, without an end of a line. Parts of zeros are all alike, so one of them is searched for all. */
+/* A hole: zeros, without an end of a line. Parts of zeros are all alike, so one of them is searched
+ * for all. */
 static int
 take_hole(struct grep *grep, uint64_t size, firn_error *err)
 {

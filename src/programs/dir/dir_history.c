@@ -2,10 +2,11 @@
  *
  * dir/dir_history.c: a walk through the history of a workspace, and what commands that walk share.
  *
- * A file is followed through renames. The library compares only the path that is followed, so it tells a renamed
- * file as added. The walk is ended there; all of that checkpoint is compared, to look for the rename; and the
- * walk begins again at the same checkpoint, with both paths if there was one. Then the library tells the
- * rename itself, and the old path is followed from there on. Only a rename that keeps the content is found.
+ * A file is followed through renames. The library compares only the path that is followed, so it
+ * tells a renamed file as added. The walk is ended there; all of that checkpoint is compared, to
+ * look for the rename; and the walk begins again at the same checkpoint, with both paths if there
+ * was one. Then the library tells the rename itself, and the old path is followed from there on.
+ * Only a rename that keeps the content is found.
  */
 #include "dir/dir.h"
 

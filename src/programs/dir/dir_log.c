@@ -2,12 +2,12 @@
  *
  * dir/dir_log.c: firn log.
  *
- * Each checkpoint is compared with the one before it when its row is about to be printed, so the first rows come
- * at once, however long the history is. The contents that are read to count lines are limited for each
- * checkpoint: beyond that a row tells only how many files changed.
+ * Each checkpoint is compared with the one before it when its row is about to be printed, so the
+ * first rows come at once, however long the history is. The contents that are read to count lines
+ * are limited for each checkpoint: beyond that a row tells only how many files changed.
  *
- * --since and --until take what is a reference for all other commands: a time names the newest checkpoint that
- * was made until then, and what is newer than it was made later.
+ * --since and --until take what is a reference for all other commands: a time names the newest
+ * checkpoint that was made until then, and what is newer than it was made later.
  */
 #include "dir/dir.h"
 
@@ -347,8 +347,8 @@ find_time(firn_workspace *workspace, const char *text, bool is_from,
     return firn_workspace_find(workspace, is_minute ? first : text, out, err);
 }
 
-/* Reads --since or --until: when the checkpoint was made that the text names. *out_is_first: it is a time before
- * the first one. */
+/* Reads --since or --until: when the checkpoint was made that the text names. *out_is_first: it is
+ * a time before the first one. */
 static int
 read_time(struct log *log, const char *text, bool is_from, int64_t *out_ns, bool *out_is_first)
 {
@@ -403,7 +403,8 @@ report(struct log *log, const char *before, const char *after, const firn_error 
     return firn_command_report_failure(log->cli, err, hint);
 }
 
-/* Words of firn log are paths; those who know git mean checkpoints by some, and by a number how many. */
+/* Words of firn log are paths; those who know git mean checkpoints by some, and by a number how
+ * many. */
 static const char *
 hint_of_path(const struct log *log)
 {

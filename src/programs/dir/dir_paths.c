@@ -2,7 +2,8 @@
  *
  * dir/dir_paths.c: the paths of a checkpoint that begin as a word does, for completions.
  *
- * One directory of the checkpoint is read: that of the word, which is found as paths of commands are. Nothing is asked, and nothing is said about a failure: then there are no paths to offer.
+ * One directory of the checkpoint is read: that of the word, which is found as paths of commands
+ * are. Nothing is asked, and nothing is said about a failure: then there are no paths to offer.
  */
 #include "dir/dir.h"
 
@@ -60,7 +61,8 @@ find_directory(void *ctx, const firn_workspace_entry *entry)
     return FIRN_OK;
 }
 
-/* The directory of the checkpoint that the word's is, from the root on. Returns whether there is one. */
+/* The directory of the checkpoint that the word's is, from the root on. Returns whether there is
+ * one. */
 static bool
 walk(firn_workspace_reader *reader, firn_slice path, firn_hash *hash)
 {

@@ -2,9 +2,9 @@
  *
  * dir/dir_pattern.c: regular expressions, and texts, that a line is searched for.
  *
- * The C library's regexec gets one line at a time, as a string: it needs memory for the text that it is given. A pattern
- * without special characters is searched for as it is, which is much faster. The program sets no locale: a
- * pattern matches bytes, and only ASCII letters have a case.
+ * The C library's regexec gets one line at a time, as a string: it needs memory for the text that
+ * it is given. A pattern without special characters is searched for as it is, which is much faster.
+ * The program sets no locale: a pattern matches bytes, and only ASCII letters have a case.
  */
 #include "dir/dir.h"
 

@@ -293,8 +293,8 @@ hint_of(const struct request *request, const firn_error *err)
     return hint;
 }
 
-/* The question whether to continue an interrupted restore that was not begun here, if a person may be
- * asked. */
+/* The question whether to continue an interrupted restore that was not begun here, if a person may
+ * be asked. */
 static void
 ask_about_journal(struct firn_cli *cli, struct request *request)
 {

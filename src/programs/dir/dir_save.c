@@ -14,10 +14,11 @@
 
 /* ---- what made a checkpoint large ----
  *
- * The checkpoint is compared with the one before it, which visits only what differs: each file that is
- * new, or has new content, counts with its size. Paths come in order, so what lies in one directory
- * of the root comes together, and its sum is known when the next one begins. The largest few of all are
- * kept; a file in a directory that is kept itself is not named beside it unless it is most of it.
+ * The checkpoint is compared with the one before it, which visits only what differs: each file that
+ * is new, or has new content, counts with its size. Paths come in order, so what lies in one
+ * directory of the root comes together, and its sum is known when the next one begins. The largest
+ * few of all are kept; a file in a directory that is kept itself is not named beside it unless it
+ * is most of it.
  *
  * It is asked for after saves that added very much, and costs little beside them.
  */

@@ -201,8 +201,8 @@ firn_dir_tag_word_of(const char *word)
     return FIRN_DIR_TAG_WORD_NONE;
 }
 
-/* What to type instead of firn tag list, firn tag rm NAME and the like; NULL: it is a tag. With a REF,
- * list is one, too. */
+/* What to type instead of firn tag list, firn tag rm NAME and the like; NULL: it is a tag. With a
+ * REF, list is one, too. */
 static const char *
 habit_of(const struct firn_cli *cli)
 {

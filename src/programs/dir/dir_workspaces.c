@@ -183,8 +183,8 @@ seek(void *ctx, const firn_workspace_info *info)
     return FIRN_OK;
 }
 
-/* The root that a typed path means; on the heap, NULL when memory is out. Where a root was moved, a link may
- * have taken its place: then the link's own path is the one that a store knows. */
+/* The root that a typed path means; on the heap, NULL when memory is out. Where a root was moved, a
+ * link may have taken its place: then the link's own path is the one that a store knows. */
 static char *
 root_of(const struct firn_cli *cli, const char *typed)
 {

@@ -83,8 +83,9 @@ has_dots(const char *path)
     return false;
 }
 
-/* How much of the path of --file is the user's word for a directory. A path below the current directory is a
- * name in the project, which may come from elsewhere; of any other the user chose the directory. */
+/* How much of the path of --file is the user's word for a directory. A path below the current
+ * directory is a name in the project, which may come from elsewhere; of any other the user chose
+ * the directory. */
 static size_t
 base_size_of(const char *file)
 {
@@ -289,9 +290,10 @@ note_any(void *ctx, const firn_workspace_checkpoint *checkpoint)
     return FIRN_CANCELLED;
 }
 
-/* Saves the project's directory if it has never been saved, so that there is a way back from the first turn even if the agent
- * does not run its hooks. A save that fails is reported; the hooks stay installed. out_above is the root of the workspace if that
- * is above the directory, else "". */
+/* Saves the project's directory if it has never been saved, so that there is a way back from the
+ * first turn even if the agent does not run its hooks. A save that fails is reported; the hooks
+ * stay installed. out_above is the root of the workspace if that is above the directory, else
+ * "". */
 static int
 save_first(struct firn_cli *cli, const struct firn_hook_agent *agent, char out_above[PATH_MAX])
 {
@@ -475,7 +477,8 @@ save_directory(struct firn_cli *cli, const char *path,
     return exit_code;
 }
 
-/* Saves all directories of the project; one that cannot be saved does not keep the others from it. */
+/* Saves all directories of the project; one that cannot be saved does not keep the others from
+ * it. */
 static int
 save_turn(struct firn_cli *cli, const struct firn_hook_event *event,
           const struct firn_hook_agent *agent, enum firn_hook_agent_when when)

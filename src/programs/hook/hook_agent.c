@@ -9,16 +9,16 @@
  * to be JSON. Timeouts are in milliseconds.
  * Cursor: .cursor/hooks.json with a version; beforeSubmitPrompt and stop, each a list of commands.
  * The output has to be JSON, and says before a turn that it may go on.
- * GitHub Copilot: each file in .github/hooks, with a version; userPromptSubmitted and agentStop, each a list of
- * commands for a shell that they name. Its command line and its agent in the cloud read them.
- * Windsurf: .windsurf/hooks.json; pre_user_prompt and post_cascade_response, each a list of commands, started in the
- * workspace's root.
- * Cline: an executable file in .clinerules/hooks for each event; UserPromptSubmit, and TaskComplete or TaskCancel. The
- * output has to be JSON.
- * OpenCode: each module in .opencode/plugins; chat.message comes before a turn, the event session.idle after it.
+ * GitHub Copilot: each file in .github/hooks, with a version; userPromptSubmitted and agentStop,
+ * each a list of commands for a shell that they name. Its command line and its agent in the cloud
+ * read them. Windsurf: .windsurf/hooks.json; pre_user_prompt and post_cascade_response, each a list
+ * of commands, started in the workspace's root. Cline: an executable file in .clinerules/hooks for
+ * each event; UserPromptSubmit, and TaskComplete or TaskCancel. The output has to be JSON.
+ * OpenCode: each module in .opencode/plugins; chat.message comes before a turn, the event
+ * session.idle after it.
  *
- * For most of them exit code 2 stops the turn, and any other than 0 is a warning. Cline's scripts stop it with
- * any but 0, so they always end with 0.
+ * For most of them exit code 2 stops the turn, and any other than 0 is a warning. Cline's scripts
+ * stop it with any but 0, so they always end with 0.
  */
 #include "hook/hook_internal.h"
 

@@ -2,12 +2,14 @@
  *
  * hook/hook_event.c: what an agent tells a hook on its standard input.
  *
- * A JSON object. The project's directories are taken from the agent's variable in the environment and
- * from "workspace_roots" (Cursor) or "workspaceRoots" (Cline). Only where they are missing "cwd" is taken: the
- * agent may have gone into another directory since it began, and that one must not become a workspace of its own.
- * Without any of them the current directory is meant, in which Windsurf starts hooks.
+ * A JSON object. The project's directories are taken from the agent's variable in the environment
+ * and from "workspace_roots" (Cursor) or "workspaceRoots" (Cline). Only where they are missing
+ * "cwd" is taken: the agent may have gone into another directory since it began, and that one must
+ * not become a workspace of its own. Without any of them the current directory is meant, in which
+ * Windsurf starts hooks.
  *
- * The same thing has a name of its own in each agent. All names are looked for in every event, the more usual first:
+ * The same thing has a name of its own in each agent. All names are looked for in every event, the
+ * more usual first:
  *
  *                   Claude Code, Codex,      Cursor            Copilot     Cline                   Windsurf
  *                   Gemini CLI
@@ -17,9 +19,9 @@
  *
  * The plugin for OpenCode (hook_script.c) writes the names of the first column.
  *
- * A hook that fails disturbs the agent's user at every turn. So input that cannot be read is not a failure: the
- * save is made all the same, of the current directory. The input is read to its end, because the agent
- * may expect that, but only the first part of it is kept.
+ * A hook that fails disturbs the agent's user at every turn. So input that cannot be read is not a
+ * failure: the save is made all the same, of the current directory. The input is read to its end,
+ * because the agent may expect that, but only the first part of it is kept.
  */
 #include "hook/hook_internal.h"
 
@@ -170,8 +172,8 @@ read_directories(const struct firn_hook_agent *agent, const json_t *event,
     }
 }
 
-/* The first of these members that is a string: of the event, or of an object in it ("object.member"). NULL is after the
- * last. */
+/* The first of these members that is a string: of the event, or of an object in it
+ * ("object.member"). NULL is after the last. */
 static const json_t *
 find_string(const json_t *event, const char *const *paths)
 {

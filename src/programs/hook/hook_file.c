@@ -2,9 +2,9 @@
  *
  * hook/hook_file.c: a small file that is read whole, and replaced whole.
  *
- * The new content gets the file's name when it is complete (task_file.c). The names are those that agents
- * use, so a tree from elsewhere may have anything there: links that lead to the user's own files, fifos,
- * devices. None of them is followed or opened (task_beneath.c).
+ * The new content gets the file's name when it is complete (task_file.c). The names are those that
+ * agents use, so a tree from elsewhere may have anything there: links that lead to the user's own
+ * files, fifos, devices. None of them is followed or opened (task_beneath.c).
  */
 #include "hook/hook_internal.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * hook/hook_internal.h: what the files of this room share. Only files of this folder and fuzz_hook.c
- * include it.
+ * hook/hook_internal.h: what the files of this room share. Only files of this folder and
+ * fuzz_hook.c include it.
  */
 #ifndef FIRN_HOOK_HOOK_INTERNAL_H
 #define FIRN_HOOK_HOOK_INTERNAL_H
@@ -55,9 +55,9 @@ struct firn_hook_agent {
 
 /* ---- whether the hooks will run; hook_status.c ---- */
 
-/* Prints what is still to be done after an installation: one line each, on standard output. directory is that of the
- * project; NULL: the hooks are those of the home, or in a file that the user named. root is that of the workspace,
- * if it is above the directory; else NULL. */
+/* Prints what is still to be done after an installation: one line each, on standard output.
+ * directory is that of the project; NULL: the hooks are those of the home, or in a file that the
+ * user named. root is that of the workspace, if it is above the directory; else NULL. */
 void firn_hook_status_tell_rest(const struct firn_hook_agent *agent, const char *directory,
                                 const char *root);
 extern const struct firn_command firn_hook_status;
@@ -66,10 +66,12 @@ extern const struct firn_command firn_hook_status;
 const struct firn_hook_agent *firn_hook_agent_find(const char *name);
 /* From 0; NULL beyond the last. */
 const struct firn_hook_agent *firn_hook_agent_at(unsigned i);
-/* Whether firn's hooks are in the settings of an agent: below the root of a project, or (is_user) the home. */
+/* Whether firn's hooks are in the settings of an agent: below the root of a project, or (is_user)
+ * the home. */
 bool firn_hook_agent_is_in(const char *root, const struct firn_hook_agent *agent, bool is_user);
 
-/* "before", "after" or "tool"; and the moment of such a name, FIRN_HOOK_AGENT_WHENS for any other. */
+/* "before", "after" or "tool"; and the moment of such a name, FIRN_HOOK_AGENT_WHENS for any
+ * other. */
 const char *firn_hook_agent_when_name(enum firn_hook_agent_when when);
 enum firn_hook_agent_when firn_hook_agent_when_named(const char *name);
 
@@ -85,8 +87,8 @@ struct firn_hook_file_place {
     bool is_chosen;   /* the user gave the path: only its last directory is made */
 };
 
-/* The content, to be freed; of a file that is not there NULL with size 0. FIRN_LIMIT for one that is
- * larger than FIRN_HOOK_FILE_SIZE_MAX. */
+/* The content, to be freed; of a file that is not there NULL with size 0. FIRN_LIMIT for one that
+ * is larger than FIRN_HOOK_FILE_SIZE_MAX. */
 FIRN_MUST_CHECK int firn_hook_file_read(const struct firn_hook_file_place *place, char **out,
                                         size_t *out_size, firn_error *err);
 /* Replaces or creates a file, and creates its directories if necessary: readers see the old or the
@@ -96,8 +98,8 @@ FIRN_MUST_CHECK int firn_hook_file_replace(const struct firn_hook_file_place *pl
 /* The same, and the file may be executed by all who may read it. */
 FIRN_MUST_CHECK int firn_hook_file_replace_script(const struct firn_hook_file_place *place,
                                                   const char *text, firn_error *err);
-/* Removes a file; a file that has other names gets `text` as its content instead. *out_removed reports
- * which. */
+/* Removes a file; a file that has other names gets `text` as its content instead. *out_removed
+ * reports which. */
 FIRN_MUST_CHECK int firn_hook_file_remove(const struct firn_hook_file_place *place,
                                           const char *text, bool *out_removed, firn_error *err);
 
@@ -123,8 +125,8 @@ struct firn_hook_event {
     char *prompt;            /* or NULL */
 };
 
-/* Reads standard input to its end, unless it is a terminal. An event that cannot be used is treated as if it were not
- * there. */
+/* Reads standard input to its end, unless it is a terminal. An event that cannot be used is treated
+ * as if it were not there. */
 void firn_hook_event_read(const struct firn_hook_agent *agent, struct firn_hook_event *out);
 void firn_hook_event_deinit(struct firn_hook_event *event);
 
@@ -144,13 +146,14 @@ struct firn_hook_script_list {
     size_t base_size; /* of all their paths */
 };
 
-/* The files of an agent, whose file has this place. FIRN_INVALID if the options cannot be written. */
+/* The files of an agent, whose file has this place. FIRN_INVALID if the options cannot be
+ * written. */
 FIRN_MUST_CHECK int firn_hook_script_list_make(const struct firn_hook_agent_wish *wish,
                                                const struct firn_hook_file_place *place,
                                                struct firn_hook_script_list *out, firn_error *err);
 void firn_hook_script_list_deinit(struct firn_hook_script_list *list);
-/* Writes those that are wanted, deletes others. FIRN_INVALID, with nothing changed, if a file at one of the
- * paths is not firn's. */
+/* Writes those that are wanted, deletes others. FIRN_INVALID, with nothing changed, if a file at
+ * one of the paths is not firn's. */
 FIRN_MUST_CHECK int firn_hook_script_list_install(const struct firn_hook_script_list *list,
                                                   bool *out_changed, firn_error *err);
 /* Deletes those that are firn's. */
@@ -175,16 +178,16 @@ struct firn_hook_settings_changed {
     bool has_changed;
 };
 
-/* Reads settings, as above, lets `change` change them, and writes them. Fails as reading and `change`
- * do; *out is then empty. */
+/* Reads settings, as above, lets `change` change them, and writes them. Fails as reading and
+ * `change` do; *out is then empty. */
 FIRN_MUST_CHECK int
 firn_hook_settings_change(firn_slice text, const char *name,
                           int (*change)(void *ctx, json_t *settings, firn_error *err), void *ctx,
                           struct firn_hook_settings_changed *out, firn_error *err);
 void firn_hook_settings_changed_deinit(struct firn_hook_settings_changed *changed);
 
-/* Adds firn's hooks to settings, for agents of the first two forms. They replace existing hooks of firn.
- * FIRN_INVALID, with nothing changed, if a list has another type. */
+/* Adds firn's hooks to settings, for agents of the first two forms. They replace existing hooks of
+ * firn. FIRN_INVALID, with nothing changed, if a list has another type. */
 FIRN_MUST_CHECK int firn_hook_settings_install(json_t *settings,
                                                const struct firn_hook_agent_wish *wish,
                                                firn_error *err);
@@ -201,15 +204,15 @@ bool firn_hook_settings_say_nothing(const json_t *settings, const struct firn_ho
 struct firn_hook_json;
 
 /* Notes where each value of a document stands in its text. `root` is what jansson made of the text,
- * which it accepted, from `start` on, with JSON_REJECT_DUPLICATES; what stands before `start` is kept.
- * The text is borrowed until the edit ends. NULL if there is no memory. */
+ * which it accepted, from `start` on, with JSON_REJECT_DUPLICATES; what stands before `start` is
+ * kept. The text is borrowed until the edit ends. NULL if there is no memory. */
 struct firn_hook_json *firn_hook_json_begin(const char *text, size_t size, size_t start,
                                             json_t *root);
 
-/* The text of the document as `root` is now, to be freed. Values that are still the same json_t stand
- * as they stood: spaces, escapes and the spelling of numbers included. Members and elements may have
- * been removed, replaced, and appended; these are written in the style of their neighbours. NULL if
- * there is no memory. */
+/* The text of the document as `root` is now, to be freed. Values that are still the same json_t
+ * stand as they stood: spaces, escapes and the spelling of numbers included. Members and elements
+ * may have been removed, replaced, and appended; these are written in the style of their
+ * neighbours. NULL if there is no memory. */
 char *firn_hook_json_text(const struct firn_hook_json *edit);
 
 /* May be NULL. */

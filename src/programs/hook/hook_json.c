@@ -269,8 +269,8 @@ line_indent(const struct firn_hook_json *edit, size_t at, size_t *out_start)
     return size;
 }
 
-/* A line break and the indentation of the line of `at`, `depth` units deeper; nothing in a document of
- * one line. */
+/* A line break and the indentation of the line of `at`, `depth` units deeper; nothing in a document
+ * of one line. */
 static void
 put_line(struct writer *writer, size_t at, unsigned depth)
 {
@@ -440,7 +440,8 @@ put_members(struct writer *writer, struct progress *progress)
     if (progress->written == json_object_size(node->value)) {
         return;
     }
-    /* Members are told in the order in which they were set: those that are old before the new ones. */
+    /* Members are told in the order in which they were set: those that are old before the new
+     * ones. */
     for (void *at = json_object_iter(node->value); at != NULL;
          at = json_object_iter_next(node->value, at)) {
         const char *name = json_object_iter_key(at);

@@ -2,13 +2,15 @@
  *
  * hook/hook_script.c: hooks that are files of firn's own.
  *
- * Cline runs, for each event, the script of that name in a directory. OpenCode loads each module in a
- * directory as a plugin. Such a file is firn's if it contains "firn hook run " (hook_settings.c has the same
- * rule); any other file at its path stays as it is, and the install is refused before anything is written.
+ * Cline runs, for each event, the script of that name in a directory. OpenCode loads each module in
+ * a directory as a plugin. Such a file is firn's if it contains "firn hook run " (hook_settings.c
+ * has the same rule); any other file at its path stays as it is, and the install is refused before
+ * anything is written.
  *
- * Whatever happens to a save, the turn goes on. A script always ends with 0 and answers as Cline demands.
- * Cline waits for a script for half a minute and stops the turn then, so the save gets less; a save that
- * is ended leaves the store as it was. The plugin waits for firn and ignores what comes of it.
+ * Whatever happens to a save, the turn goes on. A script always ends with 0 and answers as Cline
+ * demands. Cline waits for a script for half a minute and stops the turn then, so the save gets
+ * less; a save that is ended leaves the store as it was. The plugin waits for firn and ignores what
+ * comes of it.
  */
 #include "hook/hook_internal.h"
 

@@ -11,8 +11,8 @@
  *
  * A group for tools has a "matcher", which says after which of them the hook runs.
  *
- * A hook is firn's if its command contains "firn hook run ". Installing removes these first, so that
- * doing it twice is doing it once, and a hook of an older firn is replaced.
+ * A hook is firn's if its command contains "firn hook run ". Installing removes these first, so
+ * that doing it twice is doing it once, and a hook of an older firn is replaced.
  */
 #include "hook/hook_internal.h"
 

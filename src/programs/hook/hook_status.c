@@ -2,10 +2,10 @@
  *
  * hook/hook_status.c: firn hook status, and what is still to be done after firn hook install.
  *
- * Hooks in a file do not run by themselves. An agent must find firn in its PATH; it reads the settings of the
- * directory in which it is started, not of one below; and some run the hooks of a project only once their user has
- * trusted them, which is recorded in their own files and not looked for here. What shows that hooks run is a turn
- * that they saved.
+ * Hooks in a file do not run by themselves. An agent must find firn in its PATH; it reads the
+ * settings of the directory in which it is started, not of one below; and some run the hooks of a
+ * project only once their user has trusted them, which is recorded in their own files and not
+ * looked for here. What shows that hooks run is a turn that they saved.
  */
 #include "hook/hook_internal.h"
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * import/import_alopex.c: firn import alopex and firn import alexs: databases and sorted tables of Alopex become a keyspace.
+ * import/import_alopex.c: firn import alopex and firn import alexs: databases and sorted tables of
+ * Alopex become a keyspace.
  */
 #include <assert.h>
 #include <limits.h>
@@ -12,7 +13,8 @@
 #include "migrate/migrate.h"
 #include "term/term.h"
 
-/* The store, unless it is named: NAME.firn in the current directory. Returns false if FILE has no name. */
+/* The store, unless it is named: NAME.firn in the current directory. Returns false if FILE has no
+ * name. */
 static bool
 name_store(const char *file, char out[PATH_MAX])
 {

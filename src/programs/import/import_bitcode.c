@@ -1,20 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * import/import_bitcode.c: directories of chkpt, in the encoding of the crate bitcode 0.6. It touches nothing but bytes.
+ * import/import_bitcode.c: directories of chkpt, in the encoding of the crate bitcode 0.6. It
+ * touches nothing but bytes.
  *
- * A directory is a list of { name: text, kind: 0 file, 1 directory or 2 link, hash: 32 or 16 bytes, size: u64, mode: u32 },
- * stored column by column: the length of the list, then all names, all kinds, all hashes, all sizes, all modes. A column is
- * packed in a way that its first byte says, which all of these have in common:
+ * A directory is a list of { name: text, kind: 0 file, 1 directory or 2 link, hash: 32 or 16 bytes,
+ * size: u64, mode: u32 }, stored column by column: the length of the list, then all names, all
+ * kinds, all hashes, all sizes, all modes. A column is packed in a way that its first byte says,
+ * which all of these have in common:
  *
  *   bytes     up to two: as they are. Else a byte 2 * p - o: p is how many values share a byte (0: 1; 1: 2 below 16; 2: 3 below
- *             6; 3: 4 below 4; 4: 5 below 3; 5: 8 below 2, the first the lowest digit), o whether a smallest value follows, which
- *             was taken off all.
- *   integers  none: nothing. Else a byte 2 * p - o: p halves the width so many times; o as above, of the whole width. Of width 1 they are bytes.
+ *             6; 3: 4 below 4; 4: 5 below 3; 5: 8 below 2, the first the lowest digit), o whether a
+ *             smallest value follows, which was taken off all.
+ *   integers  none: nothing. Else a byte 2 * p - o: p halves the width so many times; o as above,
+ *   of the whole width. Of width 1 they are bytes.
  *   lengths   bytes; each 255 stands for an integer of 64 bits, which follow.
  *   texts     their lengths, then all characters.
  *   kinds     bytes below 3, five in one, without a first byte.
  *
- * Every length is compared with what is left of the input before memory is taken: a byte gives at most eight values.
+ * Every length is compared with what is left of the input before memory is taken: a byte gives at
+ * most eight values.
  */
 #include <assert.h>
 #include <stdlib.h>
@@ -108,7 +112,8 @@ load(const uint8_t *data, size_t width)
     return value;
 }
 
-/* Unpacks integers of 8 or 4 bytes. Requires: count is not beyond what is left, as room_for says. */
+/* Unpacks integers of 8 or 4 bytes. Requires: count is not beyond what is left, as room_for
+ * says. */
 static bool
 unpack_integers(firn_slice *rest, uint64_t *out, size_t count, size_t width)
 {

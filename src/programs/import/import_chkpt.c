@@ -5,7 +5,8 @@
  *   catalog.sqlite   snapshots: id, time, message, hash of the root's directory; snapshot_files: path, hash and mode of each
  *                    file, under the snapshot itself or the older one that it equals
  *   packs/           contents: of 0.2.0 by BLAKE3-256 in frames of zstd (firn/chkp.h), since 0.3 by XXH3-128 in frames of LZ4
- *   trees/trees.dat  directories (import_bitcode.c): "CKTR", u32 1, u32 count, or since 0.3 "CKTL", u32 count; then of each
+ *   trees/trees.dat  directories (import_bitcode.c): "CKTR", u32 1, u32 count, or since 0.3 "CKTL",
+ *   u32 count; then of each
  *                    its hash, u64 size, its bytes
  *
  * As in chkpt itself, the list of files in the catalogue decides; the directories are used only for
@@ -433,7 +434,8 @@ stream(void *ctx, firn_write_bytes write_bytes, void *to, firn_error *err)
     return firn_import_chkl_stream(chkpt->packs, source->hash, write_bytes, to, err);
 }
 
-/* Puts a file on disk. FIRN_NOT_FOUND, FIRN_CORRUPT, FIRN_INVALID and FIRN_LIMIT are of this file alone. */
+/* Puts a file on disk. FIRN_NOT_FOUND, FIRN_CORRUPT, FIRN_INVALID and FIRN_LIMIT are of this file
+ * alone. */
 static int
 put_file(struct chkpt *chkpt, const struct file *file)
 {
@@ -453,8 +455,8 @@ parent_size(firn_slice path)
     return slash == NULL ? 0 : (size_t)(slash - path.data);
 }
 
-/* The directories above a path that was changed get the time of the snapshot. last: the path before, of which that was
- * done. */
+/* The directories above a path that was changed get the time of the snapshot. last: the path
+ * before, of which that was done. */
 static int
 stamp(struct chkpt *chkpt, firn_slice path, firn_slice last)
 {
@@ -484,8 +486,8 @@ is_of_file(int code)
            code == FIRN_LIMIT || code == FIRN_NEWER;
 }
 
-/* Makes the tree on disk that of a snapshot: chkpt->before is what it is, chkpt->now what it shall be. What goes is
- * removed first: a directory may become a file. */
+/* Makes the tree on disk that of a snapshot: chkpt->before is what it is, chkpt->now what it shall
+ * be. What goes is removed first: a directory may become a file. */
 static int
 change(struct chkpt *chkpt)
 {

@@ -560,7 +560,8 @@ add_alias(struct exporting *exporting, size_t at, firn_slice path, firn_slice wr
     return FIRN_OK;
 }
 
-/* The path whose content was written already, of which this one is another name; empty: write it here. */
+/* The path whose content was written already, of which this one is another name; empty: write it
+ * here. */
 static int
 find_written(struct exporting *exporting, const firn_workspace_entry *entry, firn_slice *out)
 {
@@ -590,7 +591,8 @@ put_directory(struct exporting *exporting, struct header *header, const firn_wor
     }
     memcpy(path, entry->path.data, entry->path.size);
     memcpy(path + entry->path.size, "/", 2);
-    /* Its files are read next, whatever its mode is; if it keeps that, reading them fails and says so. */
+    /* Its files are read next, whatever its mode is; if it keeps that, reading them fails and says
+     * so. */
     int changed = fchmodat(exporting->root_fd, path, 0700, 0);
     (void)changed;
     header->type = '5';

@@ -2,17 +2,20 @@
  *
  * import/import_gaps.c: what an imported state has and its tree has not.
  *
- * An importer notes each path that it could not bring in: because the source has lost it, or because no tree can have it.
- * The checkpoint is saved with these paths (firn_workspace_save_options.gaps). A restore in place leaves them alone: an
- * absent file must not look like a deleted one.
+ * An importer notes each path that it could not bring in: because the source has lost it, or
+ * because no tree can have it. The checkpoint is saved with these paths
+ * (firn_workspace_save_options.gaps). A restore in place leaves them alone: an absent file must not
+ * look like a deleted one.
  *
- * An importer that changes one tree from state to state keeps the set, and clears a path when it is made or removed.
+ * An importer that changes one tree from state to state keeps the set, and clears a path when it is
+ * made or removed.
  *
- * The number of paths is bounded, in a checkpoint and in a set, which is searched from end to end. If there are more,
- * directories take the place of the missing paths in them, the deepest first, until they are few enough. The counts of lost
- * entries stay right.
+ * The number of paths is bounded, in a checkpoint and in a set, which is searched from end to end.
+ * If there are more, directories take the place of the missing paths in them, the deepest first,
+ * until they are few enough. The counts of lost entries stay right.
  *
- * (I1) No path is in the set twice. Of two paths of which one is below the other, firn_import_gaps_list gives the upper.
+ * (I1) No path is in the set twice. Of two paths of which one is below the other,
+ *      firn_import_gaps_list gives the upper.
  */
 #include <assert.h>
 #include <stdlib.h>
@@ -114,7 +117,8 @@ join(struct firn_import_gaps *gaps)
     if (gaps->count > 0) {
         qsort(gaps->list, gaps->count, sizeof(gaps->list[0]), compare_gaps);
     }
-    /* Between a path and one below it others may stand ("a", "a-", "a/b"), of which none is above that one. */
+    /* Between a path and one below it others may stand ("a", "a-", "a/b"), of which none is above
+     * that one. */
     for (size_t i = 0; i < gaps->count; i++) {
         struct firn_import_gap gap = gaps->list[i];
         struct firn_import_gap *above = NULL;

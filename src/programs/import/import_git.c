@@ -161,8 +161,8 @@ change(struct git *git, size_t size, const char *from, const char *to, firn_erro
     return code;
 }
 
-/* Notes what the tree on disk lacks of git->on_disk, whose checkpoint it was restored from: what was left out on purpose.
- * One that had lost something is made again, so it is not restored. */
+/* Notes what the tree on disk lacks of git->on_disk, whose checkpoint it was restored from: what
+ * was left out on purpose. One that had lost something is made again, so it is not restored. */
 static int
 find_gaps(struct git *git, firn_error *err)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * import/import_internal.h: what the importers share: a tree that is built on disk and saved as a checkpoint, and the
- * readers of foreign formats.
+ * import/import_internal.h: what the importers share: a tree that is built on disk and saved as a
+ * checkpoint, and the readers of foreign formats.
  */
 #ifndef FIRN_IMPORT_IMPORT_INTERNAL_H
 #define FIRN_IMPORT_IMPORT_INTERNAL_H
@@ -30,12 +30,13 @@ int firn_import_tree_error(firn_error *err, int code, const char *format, ...)
 
 /* ---- a tree on disk ----
  *
- * A private directory below TMPDIR. Whatever the paths are, nothing outside of it is touched: a path is walked component
- * by component, and no link is followed. */
+ * A private directory below TMPDIR. Whatever the paths are, nothing outside of it is touched: a
+ * path is walked component by component, and no link is followed. */
 
 struct firn_import_tree_dirs;
 
-/* How much may be written for one foreign state. A small input can name one large content in many files. */
+/* How much may be written for one foreign state. A small input can name one large content in many
+ * files. */
 struct firn_import_tree_space {
     const char *one;     /* foreign state: "commit" */
     uint64_t bytes_max;  /* of one; each entry counts as at least a block */
@@ -81,7 +82,8 @@ struct firn_import_attributes {
     firn_slice xattrs; /* as in firn_workspace_entry */
 };
 
-/* Makes the private directory and an empty tree in it. `space`, which may be NULL, must outlive the tree. */
+/* Makes the private directory and an empty tree in it. `space`, which may be NULL, must outlive the
+ * tree. */
 FIRN_MUST_CHECK int firn_import_tree_create(struct firn_import_tree *tree,
                                             struct firn_task_notices *notices,
                                             struct firn_import_tree_space *space, firn_error *err);
@@ -91,9 +93,9 @@ void firn_import_tree_destroy(struct firn_import_tree *tree);
 /* Why a path cannot be that of an entry ("is absolute"), or NULL. */
 const char *firn_import_tree_refusal(firn_slice path);
 
-/* The following refuse such a path with FIRN_INVALID, and one below something that is no directory. Directories above
- * it are made; what is at the path is replaced. FIRN_LIMIT, with is_over set, if the state becomes too large;
- * FIRN_NO_SPACE before the file system is full. */
+/* The following refuse such a path with FIRN_INVALID, and one below something that is no directory.
+ * Directories above it are made; what is at the path is replaced. FIRN_LIMIT, with is_over set, if
+ * the state becomes too large; FIRN_NO_SPACE before the file system is full. */
 
 /* Makes a file, and opens it for writing. */
 FIRN_MUST_CHECK int firn_import_tree_file(struct firn_import_tree *tree, firn_slice path,
@@ -110,7 +112,8 @@ FIRN_MUST_CHECK int firn_import_tree_symlink(struct firn_import_tree *tree, firn
                                              firn_slice target,
                                              const struct firn_import_attributes *given,
                                              firn_error *err);
-/* Makes a file or a link of what `content` writes, or a directory. Nothing is left of it if that fails. */
+/* Makes a file or a link of what `content` writes, or a directory. Nothing is left of it if that
+ * fails. */
 FIRN_MUST_CHECK int
 firn_import_tree_put(struct firn_import_tree *tree, firn_slice path, enum firn_import_type type,
                      const struct firn_import_attributes *given,
@@ -126,7 +129,8 @@ FIRN_MUST_CHECK int firn_import_tree_link(struct firn_import_tree *tree, firn_sl
 FIRN_MUST_CHECK int firn_import_tree_touch(struct firn_import_tree *tree, firn_slice path,
                                            const struct firn_import_attributes *given,
                                            firn_error *err);
-/* Removes what is at a path, if anything is, and directories above it that are empty then. An empty path: all of it. */
+/* Removes what is at a path, if anything is, and directories above it that are empty then. An empty
+ * path: all of it. */
 FIRN_MUST_CHECK int firn_import_tree_remove(struct firn_import_tree *tree, firn_slice path,
                                             firn_error *err);
 /* Attributes of a directory, if there is one in the end. */
@@ -157,15 +161,16 @@ struct firn_import_gaps {
     bool is_broken;   /* there was no memory */
 };
 
-/* Notes a path that is not in the tree; an empty one if the place is not known. lost is as in firn_import_gap: the source
- * may have these entries again later. */
+/* Notes a path that is not in the tree; an empty one if the place is not known. lost is as in
+ * firn_import_gap: the source may have these entries again later. */
 void firn_import_gaps_add(struct firn_import_gaps *gaps, firn_slice path, uint64_t lost);
 /* Forgets a path and all below it; with an empty path everything. */
 void firn_import_gaps_clear(struct firn_import_gaps *gaps, firn_slice path);
 /* How many entries are lost. */
 uint64_t firn_import_gaps_lost(const struct firn_import_gaps *gaps);
-/* As a save takes them; *out is to be freed, and NULL if there are none. *out_is_coarse: directories stand for what is
- * missing in them. FIRN_CORRUPT if even then there are too many; FIRN_NO_MEMORY, also for what could not be noted. */
+/* As a save takes them; *out is to be freed, and NULL if there are none. *out_is_coarse:
+ * directories stand for what is missing in them. FIRN_CORRUPT if even then there are too many;
+ * FIRN_NO_MEMORY, also for what could not be noted. */
 FIRN_MUST_CHECK int firn_import_gaps_list(const struct firn_import_gaps *gaps,
                                           firn_workspace_gap **out, size_t *out_count,
                                           bool *out_is_coarse, firn_error *err);
@@ -211,8 +216,8 @@ struct firn_import_target {
     struct firn_import_tree_space space;
 };
 
-/* For importers whose states may name one directory in many places, so that a small input makes a large tree: the
- * option --max-entries, which firn_import_target_run reads, and its default. */
+/* For importers whose states may name one directory in many places, so that a small input makes a
+ * large tree: the option --max-entries, which firn_import_target_run reads, and its default. */
 enum { FIRN_IMPORT_TARGET_ENTRIES_MAX = 1000000 };
 #define FIRN_IMPORT_TARGET_ENTRIES_OPTION                                                      \
     {                                                                                          \
@@ -229,23 +234,26 @@ enum { FIRN_IMPORT_TARGET_ENTRIES_MAX = 1000000 };
     {                                                                        \
         "max-bytes", 0, "SIZE", "stop at one with larger files (default 1T)" \
     }
-/* Reads the option, for a command that does not use firn_import_target_run. Returns an exit code. */
+/* Reads the option, for a command that does not use firn_import_target_run. Returns an exit
+ * code. */
 int firn_import_target_bytes(struct firn_cli *cli, uint64_t *out);
-/* Counts an entry of the state that is made, and shows how far it has come. FIRN_LIMIT beyond the most. */
+/* Counts an entry of the state that is made, and shows how far it has come. FIRN_LIMIT beyond the
+ * most. */
 FIRN_MUST_CHECK int firn_import_target_entry(struct firn_import_target *target, firn_error *err);
 
-/* Opens the workspace that the command line names. Returns an exit code. *target is to be closed in any case. */
+/* Opens the workspace that the command line names. Returns an exit code. *target is to be closed in
+ * any case. */
 int firn_import_target_open(struct firn_import_target *target, struct firn_cli *cli);
 void firn_import_target_close(struct firn_import_target *target);
 /* "2026-11-20T14:00:03.123456789+01:00" since 1970; 0 if it is no time, or before. */
 int64_t firn_import_target_time_of(firn_slice text);
-/* Makes the tree, which is empty, that of the state before. *out_has is false if there is none, or it cannot be
- * restored: then the tree is empty still. */
+/* Makes the tree, which is empty, that of the state before. *out_has is false if there is none, or
+ * it cannot be restored: then the tree is empty still. */
 FIRN_MUST_CHECK int firn_import_target_begin(struct firn_import_target *target,
                                              struct firn_import_tree *tree, bool *out_has,
                                              firn_error *err);
-/* Tells of an entry of the state that is made, which could not be brought in, and notes that it is missing there
- * (firn_import_gaps_add). */
+/* Tells of an entry of the state that is made, which could not be brought in, and notes that it is
+ * missing there (firn_import_gaps_add). */
 void firn_import_target_miss(struct firn_import_target *target, firn_slice path, bool is_lost,
                              const char *text);
 /* Tells of something that could not be brought in. */
@@ -262,10 +270,11 @@ struct firn_import_state {
 /* Tells of a foreign state, or more than one, that cannot be brought in, and counts it. */
 void firn_import_target_lose(struct firn_import_target *target, const char *name,
                              const firn_error *err);
-/* Makes a checkpoint of a foreign state, which has a tag and a time, unless it was imported already or nothing is to be
- * made. `make` builds the tree, and sees to target->gaps. If it returns FIRN_CORRUPT, this state is lost: that is told and
- * counted, and others can be added. A state that was imported without what the source had lost is made anew; if less is lost
- * now, it gets another checkpoint, and that the tag. FIRN_CANCELLED after a signal. */
+/* Makes a checkpoint of a foreign state, which has a tag and a time, unless it was imported already
+ * or nothing is to be made. `make` builds the tree, and sees to target->gaps. If it returns
+ * FIRN_CORRUPT, this state is lost: that is told and counted, and others can be added. A state that
+ * was imported without what the source had lost is made anew; if less is lost now, it gets another
+ * checkpoint, and that the tag. FIRN_CANCELLED after a signal. */
 FIRN_MUST_CHECK int firn_import_target_add(struct firn_import_target *target,
                                            struct firn_import_tree *tree,
                                            const struct firn_import_state *state,
@@ -279,8 +288,9 @@ FIRN_MUST_CHECK int firn_import_target_save(struct firn_import_target *target,
 /* Shows how far it has come, and asks whether to go on: FIRN_CANCELLED after a signal. */
 FIRN_MUST_CHECK int firn_import_target_go_on(const char *phase, uint64_t done, uint64_t total,
                                              firn_error *err);
-/* Opens the target, imports, says what was imported ("231 commits imported, as 1 to 231") and what stopped it, and closes
- * the target. Returns an exit code. hint may be NULL: it is shown if nothing was found. */
+/* Opens the target, imports, says what was imported ("231 commits imported, as 1 to 231") and what
+ * stopped it, and closes the target. Returns an exit code. hint may be NULL: it is shown if nothing
+ * was found. */
 int firn_import_target_run(struct firn_import_target *target, struct firn_cli *cli, const char *one,
                            const char *many, int (*import)(void *ctx, firn_error *err), void *ctx,
                            const char *hint);
@@ -315,7 +325,8 @@ firn_import_chkl_open(int folder, void (*tell)(void *ctx, const char *name, cons
                       void *ctx, struct firn_import_chkl **out, firn_error *err);
 /* NULL is allowed. */
 void firn_import_chkl_close(struct firn_import_chkl *set);
-/* Decodes an object in bounded memory; what was written counts only if FIRN_OK is returned. FIRN_NOT_FOUND, FIRN_CORRUPT. */
+/* Decodes an object in bounded memory; what was written counts only if FIRN_OK is returned.
+ * FIRN_NOT_FOUND, FIRN_CORRUPT. */
 FIRN_MUST_CHECK int firn_import_chkl_stream(struct firn_import_chkl *set, const uint8_t *hash,
                                             firn_write_bytes write, void *ctx, firn_error *err);
 /* Whether it is the hash of these bytes. */
@@ -341,7 +352,8 @@ struct firn_import_snapshot {
     char message[FIRN_IMPORT_SNAPSHOTS_MESSAGE_SIZE];
 };
 
-/* Reads what restic prints; *out_size of `read` is 0 at the end. FIRN_CORRUPT if it is no list of snapshots. */
+/* Reads what restic prints; *out_size of `read` is 0 at the end. FIRN_CORRUPT if it is no list of
+ * snapshots. */
 FIRN_MUST_CHECK int firn_import_snapshots_read(struct firn_import_snapshots *snapshots,
                                                int (*read)(void *ctx, uint8_t *data, size_t size,
                                                            size_t *out_size, firn_error *err),
@@ -372,8 +384,8 @@ struct firn_import_process {
     struct firn_import_process_text answer; /* the first line of the last one, and its end */
 };
 
-/* Starts one that is found in PATH; arguments end with NULL, and the first is its name. is_asked: it has an input.
- * FIRN_UNSUPPORTED if there is none. */
+/* Starts one that is found in PATH; arguments end with NULL, and the first is its name. is_asked:
+ * it has an input. FIRN_UNSUPPORTED if there is none. */
 FIRN_MUST_CHECK int firn_import_process_start(struct firn_import_process *process,
                                               const char *const *arguments, bool is_asked,
                                               firn_error *err);
@@ -383,17 +395,19 @@ FIRN_MUST_CHECK int firn_import_process_read(struct firn_import_process *process
 /* Writes so many bytes of its output; FIRN_CORRUPT if there are less. */
 FIRN_MUST_CHECK int firn_import_process_copy(struct firn_import_process *process, uint64_t size,
                                              firn_write_bytes write, void *to, firn_error *err);
-/* Appends its output up to a byte, that included, and a NUL that is not counted. FIRN_CORRUPT if it ends before. */
+/* Appends its output up to a byte, that included, and a NUL that is not counted. FIRN_CORRUPT if it
+ * ends before. */
 FIRN_MUST_CHECK int firn_import_process_until(struct firn_import_process *process, char last,
                                               struct firn_import_process_text *text,
                                               firn_error *err);
-/* Asks a program that answers as long as it is asked, which is started if it does not run or its output has ended. Reads
- * the first line into process->answer. FIRN_CORRUPT if the output ends before. */
+/* Asks a program that answers as long as it is asked, which is started if it does not run or its
+ * output has ended. Reads the first line into process->answer. FIRN_CORRUPT if the output ends
+ * before. */
 FIRN_MUST_CHECK int firn_import_process_ask(struct firn_import_process *process,
                                             const char *const *arguments, const char *question,
                                             firn_error *err);
-/* Closes its pipes and waits for it. A failure of the program is one. Fine after a start that failed, and on
- * a zeroed one. */
+/* Closes its pipes and waits for it. A failure of the program is one. Fine after a start that
+ * failed, and on a zeroed one. */
 int firn_import_process_end(struct firn_import_process *process, firn_error *err);
 
 /* ---- tar archives ---- */
@@ -451,7 +465,8 @@ struct firn_import_tar_entry {
     struct firn_import_attributes attributes;
 };
 
-/* Reads on to the next entry that can be imported; others are told of. *out_is_end after the last. */
+/* Reads on to the next entry that can be imported; others are told of. *out_is_end after the
+ * last. */
 FIRN_MUST_CHECK int firn_import_tar_next(struct firn_import_tar *tar,
                                          struct firn_import_tar_entry *out, bool *out_is_end,
                                          firn_error *err);
@@ -460,12 +475,12 @@ FIRN_MUST_CHECK int firn_import_tar_read(struct firn_import_tar *tar, uint8_t *d
                                          size_t *out_size, firn_error *err);
 void firn_import_tar_deinit(struct firn_import_tar *tar);
 
-/* Passes on a message of a reader, and notes the entry that is missing for it; with an empty path, that an unknown one is
- * lost. */
+/* Passes on a message of a reader, and notes the entry that is missing for it; with an empty path,
+ * that an unknown one is lost. */
 void firn_import_unpack_tell(struct firn_import_target *target, firn_slice path, const char *name,
                              const char *text);
-/* Puts the archive into a tree, and notes in target->gaps what does not come in. ctx of the reader is kept. Returns a
- * code. */
+/* Puts the archive into a tree, and notes in target->gaps what does not come in. ctx of the reader
+ * is kept. Returns a code. */
 FIRN_MUST_CHECK int firn_import_unpack_tar(struct firn_import_tar *tar,
                                            struct firn_import_target *target,
                                            struct firn_import_tree *tree, firn_error *err);

@@ -2,13 +2,15 @@
  *
  * import/import_restic.c: firn import restic: the snapshots of a repository as checkpoints.
  *
- * The program restic lists the snapshots and writes each as a tar archive (dump --archive tar), which is unpacked and
- * saved like any other. Two snapshots in a row with the same tree are unpacked once. restic asks for nothing: its standard
- * input is empty, so the password comes from its own environment (RESTIC_PASSWORD_FILE and the like).
+ * The program restic lists the snapshots and writes each as a tar archive (dump --archive tar),
+ * which is unpacked and saved like any other. Two snapshots in a row with the same tree are
+ * unpacked once. restic asks for nothing: its standard input is empty, so the password comes from
+ * its own environment (RESTIC_PASSWORD_FILE and the like).
  *
- * A snapshot of one directory becomes a checkpoint of what is in it, one of several paths a checkpoint of all that is
- * above them. restic keeps that directory under its whole path, under the last names of it, or as the root, depending on
- * how it was called: the longest of these that exists is taken, and only if nothing is beside it.
+ * A snapshot of one directory becomes a checkpoint of what is in it, one of several paths a
+ * checkpoint of all that is above them. restic keeps that directory under its whole path, under the
+ * last names of it, or as the root, depending on how it was called: the longest of these that
+ * exists is taken, and only if nothing is beside it.
  */
 #include <assert.h>
 #include <dirent.h>
@@ -66,7 +68,8 @@ list_snapshots(struct restic *restic)
         return code;
     }
     code = firn_import_snapshots_read(&restic->snapshots, read_output, restic, &restic->err);
-    /* A restic that fails, as with a wrong password, prints no list: what it says of that comes first. */
+    /* A restic that fails, as with a wrong password, prints no list: what it says of that comes
+     * first. */
     bool is_told = code == FIRN_OK || code == FIRN_CORRUPT;
     int end = firn_import_process_end(&restic->process, &ended);
     if (is_told && end != FIRN_OK) {
@@ -135,8 +138,8 @@ has_only(const char *directory, const char *name, size_t size)
     return is_only;
 }
 
-/* Makes a directory in the tree its root, unless it does not exist, a link leads to it, or something is beside it or beside
- * a directory above it. */
+/* Makes a directory in the tree its root, unless it does not exist, a link leads to it, or
+ * something is beside it or beside a directory above it. */
 static bool
 enter(struct firn_import_tree *tree, const char *path)
 {
@@ -161,7 +164,8 @@ enter(struct firn_import_tree *tree, const char *path)
     return true;
 }
 
-/* Notes the gaps of the archive as those of the directory that was entered. One that is not below it is somewhere. */
+/* Notes the gaps of the archive as those of the directory that was entered. One that is not below
+ * it is somewhere. */
 static void
 take_gaps(struct restic *restic)
 {

@@ -2,8 +2,8 @@
  *
  * import/import_snapshots.c: the list of snapshots that restic prints as JSON, taken apart.
  *
- * Ids become words of command lines and parts of tags, so each is checked to be 64 hexadecimal digits. Anything else may be
- * missing or of another kind, and counts as empty then.
+ * Ids become words of command lines and parts of tags, so each is checked to be 64 hexadecimal
+ * digits. Anything else may be missing or of another kind, and counts as empty then.
  */
 #include <assert.h>
 #include <jansson.h>

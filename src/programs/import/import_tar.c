@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * import/import_tar.c: a reader of tar archives: ustar, pax and GNU's, with long names, sparse files, links and extended
- * attributes. It touches nothing but the bytes that it is given.
+ * import/import_tar.c: a reader of tar archives: ustar, pax and GNU's, with long names, sparse
+ * files, links and extended attributes. It touches nothing but the bytes that it is given.
  *
- * An archive is blocks of 512 bytes: a header with a checksum, then the data, padded to a block. Headers of the types x
- * and g (pax) and L and K (GNU) describe the entry after them. Two blocks of zeros end the archive.
+ * An archive is blocks of 512 bytes: a header with a checksum, then the data, padded to a block.
+ * Headers of the types x and g (pax) and L and K (GNU) describe the entry after them. Two blocks of
+ * zeros end the archive.
  *
  * All bytes are from outside. Sizes are checked before they are used, and extended headers and maps
  * of sparse files have a limit. Damage is reported and skipped: after a header with a wrong
@@ -146,8 +147,8 @@ padding_of(uint64_t size)
     return (BLOCK - size % BLOCK) % BLOCK;
 }
 
-/* Octal digits, or GNU's binary numbers. False if it is neither. A number below zero is *out_is_negative, and its
- * absolute value. */
+/* Octal digits, or GNU's binary numbers. False if it is neither. A number below zero is
+ * *out_is_negative, and its absolute value. */
 static bool
 number(const uint8_t *field, size_t size, uint64_t *out, bool *out_is_negative)
 {
@@ -267,8 +268,8 @@ next_header(struct firn_import_tar *tar, bool *out_is_end, firn_error *err)
 
 /* ---- pax ---- */
 
-/* The data of an extended header, whole; none, and *out_is_whole is false, if it is too large or cut
- * off. What it says is then not known, and the entry that it describes is left out. */
+/* The data of an extended header, whole; none, and *out_is_whole is false, if it is too large or
+ * cut off. What it says is then not known, and the entry that it describes is left out. */
 static int
 read_extension(struct firn_import_tar *tar, uint64_t size, struct firn_import_tar_text *out,
                bool *out_is_whole, firn_error *err)

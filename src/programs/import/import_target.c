@@ -7,12 +7,13 @@
  * a checkpoint without its tag. That checkpoint is the newest, and is recognised by its message and
  * time.
  *
- * If the source has lost something of a state, its checkpoint says so: it names the paths (import_gaps.c), and counts them
- * as skipped. A later run makes such a state again. If less is lost then, there is another checkpoint, which gets the tag;
- * the first one stays.
+ * If the source has lost something of a state, its checkpoint says so: it names the paths
+ * (import_gaps.c), and counts them as skipped. A later run makes such a state again. If less is
+ * lost then, there is another checkpoint, which gets the tag; the first one stays.
  *
- * The importers of many states save them in groups, whose checkpoints become durable together, with their tags. If a save
- * fails, or the end of a group, none of the group is there, and the summary does not count it.
+ * The importers of many states save them in groups, whose checkpoints become durable together, with
+ * their tags. If a save fails, or the end of a group, none of the group is there, and the summary
+ * does not count it.
  */
 #include <assert.h>
 #include <stdarg.h>
@@ -206,9 +207,9 @@ find_tag(const struct firn_import_target *target, const char *tag)
                                             sizeof(target->tags[0]), compare_name);
 }
 
-/* Whether the state of a tag has been imported already; *out_lost is how much its checkpoint lacks. If a run was killed
- * after it had saved the state and before it set the tag, the checkpoint is recognised by its message and time, and gets the
- * tag now. */
+/* Whether the state of a tag has been imported already; *out_lost is how much its checkpoint lacks.
+ * If a run was killed after it had saved the state and before it set the tag, the checkpoint is
+ * recognised by its message and time, and gets the tag now. */
 static int
 has(struct firn_import_target *target, const char *tag, firn_slice message, int64_t created_ns,
     bool *out, uint64_t *out_lost, firn_error *err)
@@ -425,8 +426,8 @@ firn_import_target_lose(struct firn_import_target *target, const char *name, con
     target->failed++;
 }
 
-/* Makes a checkpoint of the state if it lacks less than had_lost: what the state's checkpoint lacks, UINT64_MAX if there is
- * none. */
+/* Makes a checkpoint of the state if it lacks less than had_lost: what the state's checkpoint
+ * lacks, UINT64_MAX if there is none. */
 static int
 make_and_save(struct firn_import_target *target, struct firn_import_tree *tree,
               const struct firn_import_state *state, uint64_t had_lost,

@@ -13,8 +13,8 @@
  * What is written is bounded (I2; not checked: tests attack it). The files of one state may not be
  * larger than a limit together, however small the input is that names them. And some of the space
  * stays free that was free in the file system at the start, because other programs work there, too:
- * it is asked before each LEASE that is written. Entries count as blocks, since that is what fills a
- * file system with many small ones.
+ * it is asked before each LEASE that is written. Entries count as blocks, since that is what fills
+ * a file system with many small ones.
  */
 #include <assert.h>
 #include <dirent.h>
@@ -249,8 +249,8 @@ check_path(firn_slice path, firn_error *err)
     return refusal == NULL ? FIRN_OK : firn_import_tree_error(err, FIRN_INVALID, "it %s", refusal);
 }
 
-/* Opens the directory above a path, where no component may be a link (I1). *out_name is a copy of the last one. Makes
- * directories that are missing, if makes. Requires: the path was checked. */
+/* Opens the directory above a path, where no component may be a link (I1). *out_name is a copy of
+ * the last one. Makes directories that are missing, if makes. Requires: the path was checked. */
 static int
 open_parent(struct firn_import_tree *tree, firn_slice path, bool makes,
             char out_name[NAME_SIZE_MAX + 1], firn_error *err)
@@ -385,8 +385,8 @@ set_attributes(struct firn_import_tree *tree, firn_slice path, int fd,
 
 /* ---- space ---- */
 
-/* Asks the file system how much may be written until it is asked again: what is wanted now, or more. One that cannot be
- * asked says so when it is full. */
+/* Asks the file system how much may be written until it is asked again: what is wanted now, or
+ * more. One that cannot be asked says so when it is full. */
 static void
 renew_lease(const struct firn_import_tree *tree, uint64_t wanted)
 {

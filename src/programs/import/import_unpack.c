@@ -21,9 +21,10 @@
 
 enum { CHUNK = 256 << 10, TELL_EVERY = 64 };
 
-/* The hash of a file covers the zeros of its holes, except in files so large that they are hashed cell by cell. A header of
- * a few bytes can describe such holes. So all holes together have at most HOLES_FREE bytes, and HOLES_PER_BYTE more for each
- * byte of the archive: an import hashes zeros faster than it handles other bytes by about that factor. */
+/* The hash of a file covers the zeros of its holes, except in files so large that they are hashed
+ * cell by cell. A header of a few bytes can describe such holes. So all holes together have at most
+ * HOLES_FREE bytes, and HOLES_PER_BYTE more for each byte of the archive: an import hashes zeros
+ * faster than it handles other bytes by about that factor. */
 #define HASHED_WHOLE_MAX (UINT64_C(16) << 30)
 #define HOLES_FREE (UINT64_C(32) << 30)
 #define HOLES_PER_BYTE UINT64_C(64)

@@ -30,8 +30,8 @@
  *
  * A client that sends a line without end costs FIRN_MCP_LINE_SIZE_MAX bytes and no more: what is
  * beyond is passed over until the line ends. Its beginning is kept, because the id of the request
- * usually stands there and the refusal should carry it. A large line's memory is given back with the
- * line.
+ * usually stands there and the refusal should carry it. A large line's memory is given back with
+ * the line.
  */
 
 enum { KEPT_SIZE = FIRN_MCP_LINE_READ_SIZE };

@@ -27,7 +27,8 @@ struct firn_mcp_options {
     void (*collect)(firn_workspace *workspace);
 };
 
-/* Serves the directories that mcp_roots.c says: FIRN_NOT_FOUND if one of `allowed` is not there. Reads descriptor 0, answers on descriptor 1, and returns when the input ends (FIRN_OK), when
+/* Serves the directories that mcp_roots.c says: FIRN_NOT_FOUND if one of `allowed` is not there.
+ * Reads descriptor 0, answers on descriptor 1, and returns when the input ends (FIRN_OK), when
  * stop_asked says so (FIRN_CANCELLED), or when nothing can be read or written any more (FIRN_IO).
  * Requests that came before the input ended are done and answered first. The process must not use
  * the two descriptors meanwhile, and SIGPIPE must be ignored. */

@@ -149,8 +149,9 @@ check_path(struct firn_mcp_call *call)
     return code;
 }
 
-/* Links may have changed since, so what counts is what the library found: it opens the root that it names here, and
- * follows no link on the way. The root is the directory that the path leads to, or one above it. */
+/* Links may have changed since, so what counts is what the library found: it opens the root that it
+ * names here, and follows no link on the way. The root is the directory that the path leads to, or
+ * one above it. */
 static int
 check_opened(struct firn_mcp_call *call)
 {
@@ -211,7 +212,8 @@ firn_mcp_call_open(struct firn_mcp_call *call)
     options.store_path = call->host->store_path;
     options.lock_timeout_ms = call->wait_ms < SLICE_MS ? call->wait_ms : SLICE_MS;
     options.copy_sqlite = firn_sqlitefile_copy;
-    /* The user has named the server's own directory, and the model, which names others, is not the user. */
+    /* The user has named the server's own directory, and the model, which names others, is not the
+     * user. */
     bool is_own_path = is_own(workspace_path(call));
     options.names_root = call->host->names_root && is_own_path;
     code = firn_workspace_open(is_own_path ? own_path : workspace_path(call), &options,

@@ -18,8 +18,9 @@ enum { PATCH_SIZE_MAX = 128 * 1024, PATCHES_SIZE_MAX = 1 << 20, ROWS_MAX = 20 };
 
 /* ---- the hunks of a unified patch ----
  *
- * The library has found the hunks; here lines are put around them. Hunks with at most six equal lines
- * between them stand under one head. Each text is walked once, from its first line to its last.
+ * The library has found the hunks; here lines are put around them. Hunks with at most six equal
+ * lines between them stand under one head. Each text is walked once, from its first line to its
+ * last.
  */
 
 enum { CONTEXT = 3 };

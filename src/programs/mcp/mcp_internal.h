@@ -89,8 +89,8 @@ void firn_mcp_message_dig(firn_slice line, char out[FIRN_MCP_MESSAGE_ID_SIZE]);
 
 /* ---- what answers look like ---- */
 
-/* What a request speaks: a version that begins with initialize (2025-11-25 and before), or one whose
- * every request says all that is needed to answer it (2026-07-28). */
+/* What a request speaks: a version that begins with initialize (2025-11-25 and before), or one
+ * whose every request says all that is needed to answer it (2026-07-28). */
 enum firn_mcp_era { FIRN_MCP_LEGACY, FIRN_MCP_STATELESS };
 
 /* Begins an answer with a result: members of it may follow, then firn_mcp_output_end. */
@@ -199,15 +199,17 @@ void firn_mcp_roots_deinit(struct firn_mcp_roots *roots);
 void firn_mcp_roots_declare(struct firn_mcp_roots *roots, const json_t *capabilities);
 /* Whether the client is to be asked for its roots now, by a request with this id. */
 bool firn_mcp_roots_ask(struct firn_mcp_roots *roots, char id[FIRN_MCP_MESSAGE_ID_SIZE]);
-/* A response of the client. One that was not asked for is ignored; an error, or what is no list, is none. */
+/* A response of the client. One that was not asked for is ignored; an error, or what is no list, is
+ * none. */
 void firn_mcp_roots_take(struct firn_mcp_roots *roots, const char *id, const json_t *message);
 /* No answer will come any more. */
 void firn_mcp_roots_close(struct firn_mcp_roots *roots);
-/* Whether a path is served. With `waits` it waits some seconds for the client's roots, if they are to come. Any
- * thread. */
+/* Whether a path is served. With `waits` it waits some seconds for the client's roots, if they are
+ * to come. Any thread. */
 bool firn_mcp_roots_have(struct firn_mcp_roots *roots, const char *path, bool waits,
                          bool (*is_cancelled)(void *ctx), void *ctx);
-/* The path of a file: URI on this machine, to be freed; NULL if it is none, or there is no memory. */
+/* The path of a file: URI on this machine, to be freed; NULL if it is none, or there is no
+ * memory. */
 char *firn_mcp_roots_path(const char *uri);
 
 /* ---- one call of a tool: what it was given, and what comes of it ---- */
@@ -266,8 +268,8 @@ void firn_mcp_call_deinit(struct firn_mcp_call *call);
 
 /* Opens the workspace of the argument workspace_path and reads its settings. */
 FIRN_MUST_CHECK int firn_mcp_call_open(struct firn_mcp_call *call);
-/* The same, and fills paths from the argument of that name, or with the one path of "path"; without them, from where workspace_path points
- * below the root. */
+/* The same, and fills paths from the argument of that name, or with the one path of "path"; without
+ * them, from where workspace_path points below the root. */
 FIRN_MUST_CHECK int firn_mcp_call_open_paths(struct firn_mcp_call *call);
 /* Calls attempt until it does not fail for another writer's lock, as long as may be waited. Fills
  * call->error. */
@@ -313,8 +315,8 @@ struct firn_mcp_tool {
     bool is_read_only;    /* changes nothing at all */
     bool is_destructive;  /* may take away what is there */
     bool is_idempotent;   /* a second time changes nothing more */
-    /* Writes call->result, which is the open object of term.h meanwhile, or fills call->error and returns its
-     * code. */
+    /* Writes call->result, which is the open object of term.h meanwhile, or fills call->error and
+     * returns its code. */
     int (*run)(struct firn_mcp_call *call);
 };
 
@@ -405,7 +407,8 @@ struct firn_mcp_prompt;
 
 /* The array of all, for prompts/list, as a member `key` of json. */
 void firn_mcp_prompt_list(struct firn_term_writer *json, const char *key);
-/* The prompt that the parameters of prompts/get name, if their arguments match it. NULL and why not. */
+/* The prompt that the parameters of prompts/get name, if their arguments match it. NULL and why
+ * not. */
 const struct firn_mcp_prompt *firn_mcp_prompt_find(const json_t *params, char *why,
                                                    size_t why_size);
 /* The members of the result of prompts/get, for parameters that matched. */
@@ -461,8 +464,8 @@ struct firn_mcp_queue_job *firn_mcp_queue_next(struct firn_mcp_queue *queue, boo
 /* What runs has ended. */
 void firn_mcp_queue_done(struct firn_mcp_queue *queue);
 
-/* Takes the job with this id off the queue and gives it to the caller; NULL if no job waits under this
- * id. If the job runs, it is told. */
+/* Takes the job with this id off the queue and gives it to the caller; NULL if no job waits under
+ * this id. If the job runs, it is told. */
 struct firn_mcp_queue_job *firn_mcp_queue_cancel(struct firn_mcp_queue *queue, const char *id);
 
 /* Nothing more will be pushed. */
@@ -470,8 +473,8 @@ void firn_mcp_queue_close(struct firn_mcp_queue *queue);
 
 /* ---- the protocol: from a message to an answer, or to work that is done apart ---- */
 
-/* Threads: one reads messages and calls firn_mcp_server_take; another (or, in tests, the same) calls
- * firn_mcp_server_work. Both send. */
+/* Threads: one reads messages and calls firn_mcp_server_take; another (or, in tests, the same)
+ * calls firn_mcp_server_work. Both send. */
 
 enum { FIRN_MCP_SERVER_BATCH_MAX = 100 };
 

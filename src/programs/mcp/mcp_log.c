@@ -12,7 +12,8 @@ struct log {
     struct firn_mcp_call *call;
     uint64_t left;
     uint64_t
-        differing; /* entries of the checkpoint that is compared, but for those with another time alone */
+        /* entries of the checkpoint that is compared, but for those with another time alone */
+        differing;
     bool is_partial;
 };
 

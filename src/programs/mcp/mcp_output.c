@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * mcp/mcp_output.c: what answers look like, and sending them, alone or gathered into the answer to a
- * batch.
+ * mcp/mcp_output.c: what answers look like, and sending them, alone or gathered into the answer to
+ * a batch.
  *
  * A message is composed in memory and sent under the lock, so messages of two threads do not mix.
  * If memory runs out, a client still learns which of its requests failed: that answer is composed
@@ -20,8 +20,8 @@
 /* ---- what answers look like ----
  *
  * A tool that fails is no error of the protocol: the model that called it is to read what happened,
- * so the answer is a result with isError. It carries the code and the text of firn's error, and what
- * to do next where that is known, as JSON: as a structured result, and as the text.
+ * so the answer is a result with isError. It carries the code and the text of firn's error, and
+ * what to do next where that is known, as JSON: as a structured result, and as the text.
  */
 
 /* Begins {"jsonrpc":"2.0","id":<id>, in an empty writer; id is JSON. */

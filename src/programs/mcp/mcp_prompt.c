@@ -2,13 +2,13 @@
  *
  * mcp/mcp_prompt.c: the prompts that the server offers.
  *
- * A prompt is a text that a person chooses, usually as a slash command, and that the client sends to
- * the model as the person's own words. It does nothing by itself: the texts below name a tool of this
- * server and its arguments. So getting a prompt needs no workspace and no lock, and is answered at
- * once.
+ * A prompt is a text that a person chooses, usually as a slash command, and that the client sends
+ * to the model as the person's own words. It does nothing by itself: the texts below name a tool of
+ * this server and its arguments. So getting a prompt needs no workspace and no lock, and is
+ * answered at once.
  *
- * An argument is what a person typed. It goes into the text as a string of JSON, which is how the model
- * passes it to the tool; the text around it says so. Nothing in it can end the string.
+ * An argument is what a person typed. It goes into the text as a string of JSON, which is how the
+ * model passes it to the tool; the text around it says so. Nothing in it can end the string.
  *
  * A slash command begins a turn of its own. An undo of the last turn steps over a turn that has
  * changed nothing so far, which is why the text asks for the call before anything else.
@@ -29,7 +29,8 @@ struct firn_mcp_prompt {
     const char *title;
     const char *text; /* for the person who chooses */
     const struct firn_mcp_arguments_param *params;
-    /* What the model gets. With an argument, which is the only one: `before`, the argument, `after`. */
+    /* What the model gets. With an argument, which is the only one: `before`, the argument,
+     * `after`. */
     const char *without;
     const char *before;
     const char *after;

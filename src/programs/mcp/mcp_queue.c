@@ -2,13 +2,13 @@
  *
  * mcp/mcp_queue.c: calls wait here between the thread that reads and the one that works.
  *
- * First in, first out: a client that sends a restore after a save means the state after the save. A call that is
- * cancelled while it waits leaves the queue; one that runs is only told, and ends by itself. Nothing is sent, and no
- * tool runs, while the lock is held.
+ * First in, first out: a client that sends a restore after a save means the state after the save. A
+ * call that is cancelled while it waits leaves the queue; one that runs is only told, and ends by
+ * itself. Nothing is sent, and no tool runs, while the lock is held.
  *
  * Invariants
- * (I1) A job is the queue's or its caller's, never both; `running` is the caller's, and is read only under the lock,
- *      before firn_mcp_queue_done.
+ * (I1) A job is the queue's or its caller's, never both; `running` is the caller's, and is read
+ *      only under the lock, before firn_mcp_queue_done.
  *
  * Limits: WAITING_MAX calls wait.
  */

@@ -2,20 +2,22 @@
  *
  * mcp/mcp_roots.c: which directories the server serves.
  *
- * A client is led by a model, which reads texts from elsewhere; so the path that it names is not the user's
- * word. Served are the directory in which the server was started, those of --allow, and those that the
- * client names as its roots: in them the user has opened a project. Versions from 2026-07-28 on know no
- * request of the server, and call roots obsolete: there the first two remain.
+ * A client is led by a model, which reads texts from elsewhere; so the path that it names is not
+ * the user's word. Served are the directory in which the server was started, those of --allow, and
+ * those that the client names as its roots: in them the user has opened a project. Versions from
+ * 2026-07-28 on know no request of the server, and call roots obsolete: there the first two remain.
  *
- * The root directory and the home directory, in which programs with windows start their servers, count for
- * themselves alone, unless --allow names them: what is below them is not one project.
+ * The root directory and the home directory, in which programs with windows start their servers,
+ * count for themselves alone, unless --allow names them: what is below them is not one project.
  *
- * Whether a path is inside of a directory is asked of the file system, not of the names: from what the path
- * leads to, ".." is opened until a served directory is met, by device and inode (I1). So links, "..", names that
- * differ in case and bind mounts do not matter. A path that is not there is as its nearest directory that is.
+ * Whether a path is inside of a directory is asked of the file system, not of the names: from what
+ * the path leads to, ".." is opened until a served directory is met, by device and inode (I1). So
+ * links, "..", names that differ in case and bind mounts do not matter. A path that is not there is
+ * as its nearest directory that is.
  *
- * The reading thread takes the client's answer while the working thread may wait for it, no longer than
- * AWAIT_MS_MAX. The client's roots are replaced as a whole; those that are no directories here are passed over.
+ * The reading thread takes the client's answer while the working thread may wait for it, no longer
+ * than AWAIT_MS_MAX. The client's roots are replaced as a whole; those that are no directories here
+ * are passed over.
  */
 #include "mcp/mcp_internal.h"
 

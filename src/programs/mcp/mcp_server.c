@@ -4,9 +4,9 @@
  * thread.
  *
  * The Model Context Protocol is JSON-RPC 2.0. The reading thread answers requests that need no work
- * (initialize, ping, lists, prompts, every error), so a ping is answered during a long save. Calls of
- * tools are queued, and the working thread runs them one after the other in their order: a client
- * may send a save and then a restore without waiting in between.
+ * (initialize, ping, lists, prompts, every error), so a ping is answered during a long save. Calls
+ * of tools are queued, and the working thread runs them one after the other in their order: a
+ * client may send a save and then a restore without waiting in between.
  *
  * A cancelled call that waits is taken off the queue; one that runs notices at its next progress.
  * Neither is answered, as the protocol demands.
@@ -18,15 +18,15 @@
  * initialize: each request names its version, and nothing is inferred from an earlier one. A
  * request that names a version is answered in that version; both kinds may come through one pipe.
  *
- * Limits: a line (mcp_internal.h), the messages of a batch, the calls that wait. Beyond them a request
- * is answered with an error, and costs nothing more.
+ * Limits: a line (mcp_internal.h), the messages of a batch, the calls that wait. Beyond them a
+ * request is answered with an error, and costs nothing more.
  *
  * Invariants
  * (I1) Every request is answered once, unless it was cancelled; notifications and responses are
  *      never answered. (Not checked: each way through a method has one answer; the fuzz test counts
  *      them.)
- * (I2) A job has a share of its batch from before it waits until it has been answered. (Not checked here:
- *      mcp_output.c asserts that a batch to which an answer goes was not sent.)
+ * (I2) A job has a share of its batch from before it waits until it has been answered. (Not checked
+ *      here: mcp_output.c asserts that a batch to which an answer goes was not sent.)
  */
 #include "mcp/mcp_internal.h"
 

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * migrate/migrate.c: a database of another engine, from its files to keyspaces and tables of a store.
+ * migrate/migrate.c: a database of another engine, from its files to keyspaces and tables of a
+ * store.
  *
- * The source is opened before the store, so that one that cannot be read makes no store. Then it is read once, from the
- * first keyspace to the last: what is read goes into a bulk load (migrate_sink.c), and little of it is in memory at any
- * time. After a failure the store has nothing of it.
+ * The source is opened before the store, so that one that cannot be read makes no store. Then it is
+ * read once, from the first keyspace to the last: what is read goes into a bulk load
+ * (migrate_sink.c), and little of it is in memory at any time. After a failure the store has
+ * nothing of it.
  */
 #include "migrate/migrate_internal.h"
 

@@ -2,14 +2,17 @@
  *
  * migrate/migrate_alopex.c: databases and sorted tables of Alopex, from their files to a keyspace.
  *
- * A database that is open, or was not closed, is a directory: a log (migrate_wal.c) and tables (migrate_table.c), of which a key's newest
- * version counts. Since 0.8 a database NAME.alopex has that directory beside it, NAME.alopex.d, and when it is closed becomes one file
- * (migrate_container.c). As long as the directory has a log it is the database, and the file an older state. Here the log is read before the
- * tables: what moves from it to a table meanwhile is read twice, not missed.
+ * A database that is open, or was not closed, is a directory: a log (migrate_wal.c) and tables
+ * (migrate_table.c), of which a key's newest version counts. Since 0.8 a database NAME.alopex has
+ * that directory beside it, NAME.alopex.d, and when it is closed becomes one file
+ * (migrate_container.c). As long as the directory has a log it is the database, and the file an
+ * older state. Here the log is read before the tables: what moves from it to a table meanwhile is
+ * read twice, not missed.
  *
- * What can be read of the source is sorted first (migrate_versions.c), and the store opened after that. Nothing is written to the source, no
- * link in a directory is followed, and only regular files are opened. While the lock of the database is held by another process it is
- * refused; otherwise it is held here for as long as the source is read.
+ * What can be read of the source is sorted first (migrate_versions.c), and the store opened after
+ * that. Nothing is written to the source, no link in a directory is followed, and only regular
+ * files are opened. While the lock of the database is held by another process it is refused;
+ * otherwise it is held here for as long as the source is read.
  */
 #include <assert.h>
 #include <dirent.h>

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * migrate/migrate_alxs.c: the records of an ALXS table (docs/formats/alxs.md), as far as its sizes lead.
+ * migrate/migrate_alxs.c: the records of an ALXS table (docs/formats/alxs.md), as far as its sizes
+ * lead.
  *
- * firn/alxs.h gives records of sound tables only: the format has one checksum, of all records, so of a damaged table none is known to be
- * intact. This reads them nevertheless, up to the first size or key that cannot be.
+ * firn/alxs.h gives records of sound tables only: the format has one checksum, of all records, so
+ * of a damaged table none is known to be intact. This reads them nevertheless, up to the first size
+ * or key that cannot be.
  */
 #include <string.h>
 

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * migrate/migrate_child.c: the process that reads a database with the library of its engine, and sends what it reads.
+ * migrate/migrate_child.c: the process that reads a database with the library of its engine, and
+ * sends what it reads.
  *
- * These libraries trust their files: LMDB follows page numbers in a mapping, and a truncated file is a SIGBUS; RocksDB ends the
- * process where C++ throws. So the library runs in a child, and a child that dies is a damaged database. The child has no store open
- * (it is forked before), no message of it reaches the terminal, and its memory is bounded.
+ * These libraries trust their files: LMDB follows page numbers in a mapping, and a truncated file
+ * is a SIGBUS; RocksDB ends the process where C++ throws. So the library runs in a child, and a
+ * child that dies is a damaged database. The child has no store open (it is forked before), no
+ * message of it reaches the terminal, and its memory is bounded.
  *
  * What comes through the pipe is frames (migrate_frames.c), which the parent does not trust.
  */
@@ -308,7 +310,8 @@ firn_migrate_child_read(struct firn_migrate_child *child, struct firn_migrate_si
     return code;
 }
 
-/* Removes the private directory: files only, no directory is made in it but one that LevelDB may make. */
+/* Removes the private directory: files only, no directory is made in it but one that LevelDB may
+ * make. */
 static void
 remove_place(const char *place)
 {

@@ -2,11 +2,12 @@
  *
  * migrate/migrate_frames.c: the frames that the process which reads a database sends, taken apart.
  *
- * A frame is a header and, by its kind, a name, a key and a value, or the text of an error. None of its numbers is trusted: a
- * library that was led astray by a damaged file may have written over the memory of its process. So memory grows with the
- * bytes that arrive, not with the sizes that are claimed.
- * (I1) The frames are OPENED, then for each keyspace KEYSPACE, ENTRY..., END, then DONE; anything else is damage. ERROR may come
- * at any time, and is the last (may_follow).
+ * A frame is a header and, by its kind, a name, a key and a value, or the text of an error. None of
+ * its numbers is trusted: a library that was led astray by a damaged file may have written over the
+ * memory of its process. So memory grows with the bytes that arrive, not with the sizes that are
+ * claimed.
+ * (I1) The frames are OPENED, then for each keyspace KEYSPACE, ENTRY..., END, then DONE; anything
+ * else is damage. ERROR may come at any time, and is the last (may_follow).
  */
 #include <assert.h>
 #include <stdlib.h>

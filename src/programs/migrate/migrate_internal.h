@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * migrate/migrate_internal.h: what the files of this room share. Only files of this folder include it.
+ * migrate/migrate_internal.h: what the files of this room share. Only files of this folder include
+ * it.
  */
 #ifndef FIRN_MIGRATE_MIGRATE_INTERNAL_H
 #define FIRN_MIGRATE_MIGRATE_INTERNAL_H
@@ -19,7 +20,8 @@ int firn_migrate_fail(firn_error *err, int code, const char *format, ...)
 /* Copies a file. FIRN_NOT_FOUND if there is none; FIRN_CORRUPT if it is not a regular file. */
 FIRN_MUST_CHECK int firn_migrate_copy(const char *from, const char *to, firn_error *err);
 
-/* Whether there are only files and directories in a directory: a library would wait for a fifo for ever. FIRN_CORRUPT. */
+/* Whether there are only files and directories in a directory: a library would wait for a fifo for
+ * ever. FIRN_CORRUPT. */
 FIRN_MUST_CHECK int firn_migrate_check_files(const char *path, firn_error *err);
 
 /* ---- what is loaded: migrate_sink.c ---- */
@@ -28,7 +30,8 @@ struct firn_migrate_sink;
 
 FIRN_MUST_CHECK int firn_migrate_sink_create(firn_store *store, struct firn_migrate_sink **out,
                                              firn_error *err);
-/* Begins a keyspace or a table, which must not exist yet: FIRN_EXISTS. is_sorted: the keys ascend. */
+/* Begins a keyspace or a table, which must not exist yet: FIRN_EXISTS. is_sorted: the keys
+ * ascend. */
 FIRN_MUST_CHECK int firn_migrate_sink_keyspace(struct firn_migrate_sink *sink, const char *name,
                                                bool is_sorted, firn_error *err);
 FIRN_MUST_CHECK int firn_migrate_sink_table(struct firn_migrate_sink *sink, const char *name,
@@ -38,7 +41,8 @@ FIRN_MUST_CHECK int firn_migrate_sink_entry(struct firn_migrate_sink *sink, firn
                                             firn_slice value, firn_error *err);
 FIRN_MUST_CHECK int firn_migrate_sink_row(struct firn_migrate_sink *sink, const firn_value *values,
                                           size_t count, firn_error *err);
-/* Commits it, and counts what is in the store: FIRN_CORRUPT unless that is what was added and, if has_count, `count`. */
+/* Commits it, and counts what is in the store: FIRN_CORRUPT unless that is what was added and, if
+ * has_count, `count`. */
 FIRN_MUST_CHECK int firn_migrate_sink_end(struct firn_migrate_sink *sink, bool has_count,
                                           uint64_t count, firn_error *err);
 /* Shows what was loaded, as lines and as members. */
@@ -94,8 +98,9 @@ FIRN_MUST_CHECK int firn_migrate_frames_init(struct firn_migrate_frames *frames,
                                              int (*read)(void *ctx, uint8_t *data, size_t size,
                                                          size_t *out_size, firn_error *err),
                                              void *ctx, firn_error *err);
-/* The next frame. FIRN_CORRUPT if it is malformed or may not come here, FIRN_LIMIT for an entry that no store takes, and
- * for ERROR its code. After a failure, and after DONE, there is no next. */
+/* The next frame. FIRN_CORRUPT if it is malformed or may not come here, FIRN_LIMIT for an entry
+ * that no store takes, and for ERROR its code. After a failure, and after DONE, there is no
+ * next. */
 FIRN_MUST_CHECK int firn_migrate_frames_next(struct firn_migrate_frames *frames,
                                              struct firn_migrate_frame *out, firn_error *err);
 /* Fine on a zeroed one. */
@@ -111,8 +116,8 @@ void firn_migrate_child_put_keyspace(struct firn_migrate_pipe *pipe, const char 
 void firn_migrate_child_put_entry(struct firn_migrate_pipe *pipe, firn_slice key, firn_slice value);
 void firn_migrate_child_put_end(struct firn_migrate_pipe *pipe, bool has_count, uint64_t count);
 
-/* Reads a database in the process: calls opened once, then for each keyspace keyspace, entries, end. place: a private
- * directory, which is removed later. */
+/* Reads a database in the process: calls opened once, then for each keyspace keyspace, entries,
+ * end. place: a private directory, which is removed later. */
 typedef int firn_migrate_reader(struct firn_migrate_pipe *pipe, const char *path, const char *place,
                                 firn_error *err);
 firn_migrate_reader firn_migrate_sorted_rocksdb;
@@ -145,7 +150,8 @@ struct firn_migrate_library {
     unsigned minor_max;
     const char *const *symbols; /* end with NULL */
 };
-/* Loads a library, and finds its functions, in their order. FIRN_UNSUPPORTED where that is not possible. */
+/* Loads a library, and finds its functions, in their order. FIRN_UNSUPPORTED where that is not
+ * possible. */
 FIRN_MUST_CHECK int firn_migrate_library_load(const struct firn_migrate_library *library,
                                               void (**out)(void), firn_error *err);
 
@@ -180,7 +186,8 @@ struct firn_migrate_span {
 /* offset is within the span. False also for what is not inside. */
 bool firn_migrate_span_read(const struct firn_migrate_span *span, uint64_t offset, void *data,
                             size_t size);
-/* The same through a buffer, for small reads of what lies close together. A zeroed one, with its span, is empty. */
+/* The same through a buffer, for small reads of what lies close together. A zeroed one, with its
+ * span, is empty. */
 enum { FIRN_MIGRATE_NEAR_SIZE = 32 << 10 };
 struct firn_migrate_near {
     const struct firn_migrate_span *span;
@@ -227,7 +234,8 @@ void firn_migrate_span_tell(const struct firn_migrate_span *span, uint64_t offse
                             const struct firn_migrate_taker *taker, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
-/* These read all that is intact, and tell of the rest. They fail if memory is out, or with what the taker returns. */
+/* These read all that is intact, and tell of the rest. They fail if memory is out, or with what the
+ * taker returns. */
 
 /* A table of the LSM tree. *out_end (may be NULL): the end of its blocks. */
 FIRN_MUST_CHECK int firn_migrate_table_read(const struct firn_migrate_span *span,
@@ -245,8 +253,8 @@ FIRN_MUST_CHECK int firn_migrate_journal_read(const struct firn_migrate_span *sp
 FIRN_MUST_CHECK int firn_migrate_container_read(const struct firn_migrate_span *span,
                                                 const struct firn_migrate_taker *taker,
                                                 uint64_t *out_tables, firn_error *err);
-/* The records of an ALXS table. limit: of the bytes that have records; checksum: NULL for a damaged table, which is read
- * as far as its sizes lead. */
+/* The records of an ALXS table. limit: of the bytes that have records; checksum: NULL for a damaged
+ * table, which is read as far as its sizes lead. */
 FIRN_MUST_CHECK int firn_migrate_alxs_read(const struct firn_migrate_span *span, uint64_t limit,
                                            const uint32_t *checksum,
                                            const struct firn_migrate_taker *taker, firn_error *err);

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * migrate/migrate_journal.c: the log of Alopex's memory store (MemoryKV of alopex-core 0.3.0 and later), which has all that the store has.
+ * migrate/migrate_journal.c: the log of Alopex's memory store (MemoryKV of alopex-core 0.3.0 and
+ * later), which has all that the store has.
  *
  *   record   u32 size of the body | CRC-32 of the body | body
  *   body     u32 kind | u64 transaction | of kinds 1 and 2 a key, of kind 1 a value: u64 size, bytes
  *   kinds    0: begin, 1: put, 2: delete, 3: commit
  *
  * The records of a transaction lie next to each other.
- * (I1) A transaction is given on when its commit is read, and only if every record since its begin was intact and is its own (walk). After
- * damage the next intact record is looked for: where the size says, then byte by byte, up to WORK_MAX bytes with a wrong checksum.
+ * (I1) A transaction is given on when its commit is read, and only if every record since its begin
+ * was intact and is its own (walk). After damage the next intact record is looked for: where the
+ * size says, then byte by byte, up to WORK_MAX bytes with a wrong checksum.
  */
 #include <string.h>
 

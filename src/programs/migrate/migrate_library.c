@@ -2,7 +2,8 @@
  *
  * migrate/migrate_library.c: the library of another database, loaded where it is needed.
  *
- * A library whose name has its version in it is looked for by every version that may be there, the newest first.
+ * A library whose name has its version in it is looked for by every version that may be there, the
+ * newest first.
  */
 #include <assert.h>
 #include <string.h>

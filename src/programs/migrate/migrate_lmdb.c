@@ -2,12 +2,13 @@
  *
  * migrate/migrate_lmdb.c: LMDB: one environment, whose named databases become keyspaces.
  *
- * All is read in one transaction. LMDB's lock file tells a process that has the environment open of this reader. If there
- * is no lock file, no process has the environment open, and none is created.
+ * All is read in one transaction. LMDB's lock file tells a process that has the environment open of
+ * this reader. If there is no lock file, no process has the environment open, and none is created.
  *
- * The database without a name lists the named ones: such an entry is no data. What else it has becomes the keyspace
- * "default". A database in which a key has several values (MDB_DUPSORT) becomes a keyspace whose keys are key and value
- * as two texts of firn/key.h, in the same order, and whose values are empty.
+ * The database without a name lists the named ones: such an entry is no data. What else it has
+ * becomes the keyspace "default". A database in which a key has several values (MDB_DUPSORT)
+ * becomes a keyspace whose keys are key and value as two texts of firn/key.h, in the same order,
+ * and whose values are empty.
  *
  * A damaged tree may have no end. (I1) No more entries are sent than the database says it has.
  */

@@ -2,9 +2,10 @@
  *
  * migrate/migrate_sink.c: keyspaces and tables that are loaded.
  *
- * Each is created, loaded in one commit, and counted. (I1) What has been created here is in `parts` from the moment at which it
- * exists, so that a failure can drop all of it (not checked: create and push are next to each other). A process that is
- * killed leaves keyspaces and tables that are whole, and perhaps one that is empty.
+ * Each is created, loaded in one commit, and counted. (I1) What has been created here is in `parts`
+ * from the moment at which it exists, so that a failure can drop all of it (not checked: create and
+ * push are next to each other). A process that is killed leaves keyspaces and tables that are
+ * whole, and perhaps one that is empty.
  */
 #include <assert.h>
 #include <stdlib.h>

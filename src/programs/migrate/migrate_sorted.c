@@ -2,12 +2,12 @@
  *
  * migrate/migrate_sorted.c: RocksDB and LevelDB, whose C interfaces are one but for the names.
  *
- * RocksDB opens a database for reading only, while another process may write to it. LevelDB cannot do that: opening replays its
- * log into new files. So LevelDB opens a copy. A database that another process has open is refused: its files could change
- * while they are copied.
+ * RocksDB opens a database for reading only, while another process may write to it. LevelDB cannot
+ * do that: opening replays its log into new files. So LevelDB opens a copy. A database that another
+ * process has open is refused: its files could change while they are copied.
  *
- * Both are opened without comparator, merge operator or filter of their own. A database that needs a comparator is refused
- * by its library; values that need a merge operator cannot be read.
+ * Both are opened without comparator, merge operator or filter of their own. A database that needs
+ * a comparator is refused by its library; values that need a merge operator cannot be read.
  */
 #include <assert.h>
 #include <dirent.h>
@@ -115,7 +115,8 @@ static const struct firn_migrate_library leveldb_library = {
     .symbols = leveldb_symbols,
 };
 
-/* Whether RocksDB refuses a table because of the version of its format. A damaged one may have any number. */
+/* Whether RocksDB refuses a table because of the version of its format. A damaged one may have any
+ * number. */
 static bool
 is_of_newer(const char *message)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * migrate/migrate_span.c: what the readers of Alopex's files share: bytes of a part of a file, their checksum, a buffer.
+ * migrate/migrate_span.c: what the readers of Alopex's files share: bytes of a part of a file,
+ * their checksum, a buffer.
  */
 #include <assert.h>
 #include <stdarg.h>

@@ -2,12 +2,12 @@
  *
  * migrate/migrate_sqlite.c: the tables of a database of SQLite.
  *
- * A copy of one committed state is read, so all tables are of one moment, and nothing is written to the database. If it is in
- * use, SQLite's backup makes the copy; a database in WAL mode that nobody has open is copied as a file, since SQLite would make files
- * beside it.
+ * A copy of one committed state is read, so all tables are of one moment, and nothing is written to
+ * the database. If it is in use, SQLite's backup makes the copy; a database in WAL mode that nobody
+ * has open is copied as a file, since SQLite would make files beside it.
  *
- * SQLite's values have types, its columns only preferences. So each table is read twice: the first time to see which types a
- * column has, and how many rows there are. Then:
+ * SQLite's values have types, its columns only preferences. So each table is read twice: the first
+ * time to see which types a column has, and how many rows there are. Then:
  *
  *     integers                      i64
  *     reals, or integers with them  f64, if it is exact for all integers
@@ -16,11 +16,12 @@
  *     integers or reals with texts  text: numbers as SQLite prints them, reals with 17 digits
  *     anything with a blob          blob
  *
- * Of a generated column that is stored, the stored values are read. Virtual ones are left out: reading one computes an
- * expression for each row, and the author of the file chose it.
+ * Of a generated column that is stored, the stored values are read. Virtual ones are left out:
+ * reading one computes an expression for each row, and the author of the file chose it.
  *
- * The key is the declared PRIMARY KEY if its columns have no nulls and one type each. Other tables get their rowid as the
- * first column and key. (I1) A table without rowid always has a key by its declaration.
+ * The key is the declared PRIMARY KEY if its columns have no nulls and one type each. Other tables
+ * get their rowid as the first column and key. (I1) A table without rowid always has a key by its
+ * declaration.
  */
 #include <assert.h>
 #include <errno.h>

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * migrate/migrate_table.c: tables of Alopex's LSM tree ("ASST", version 1; alopex-core 0.3.0 and later).
+ * migrate/migrate_table.c: tables of Alopex's LSM tree ("ASST", version 1; alopex-core 0.3.0 and
+ * later).
  *
  *   header   32 bytes: "ASST" | u16 version | u16 flags | u32 blocks | u64 entries | ...
  *   block    u32 entries | u32 size of these | entries, perhaps compressed | CRC-32 of all before it in the block
@@ -9,11 +10,13 @@
  *   filter   may be missing; not read
  *   footer   48 bytes: u64 offset of the index | u32 its size | ... | CRC-32 of all before the footer | "TSSA"
  *
- * Numbers have their lowest byte first. A block is as it is, or a block of LZ4 with its full size as u32 before it, or frames of zstd.
+ * Numbers have their lowest byte first. A block is as it is, or a block of LZ4 with its full size
+ * as u32 before it, or frames of zstd.
  *
- * (I1) Only entries of a block whose checksum is right are given on, and only if all of its bytes are entries, as many as it says
- * (decode). The index is believed if its blocks lie next to each other and fill all between header and index: then a damaged block
- * hides no other. Otherwise blocks are read one after the other, up to the first that is damaged: the end of a block is where
+ * (I1) Only entries of a block whose checksum is right are given on, and only if all of its bytes
+ * are entries, as many as it says (decode). The index is believed if its blocks lie next to each
+ * other and fill all between header and index: then a damaged block hides no other. Otherwise
+ * blocks are read one after the other, up to the first that is damaged: the end of a block is where
  * the checksum of what comes before it stands. So a table without its end gives all whole blocks.
  */
 #include <assert.h>

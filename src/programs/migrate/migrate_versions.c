@@ -2,9 +2,10 @@
  *
  * migrate/migrate_versions.c: versions of keys, in any order, of which the newest counts.
  *
- * They are sorted by a bulk load of a private store below TMPDIR, so memory does not depend on their number. A version is an entry whose key
- * consists of its key, its timestamp and its sequence, both from the largest to the smallest, and whether it is deleted: then the first
- * entry of a key is its newest version.
+ * They are sorted by a bulk load of a private store below TMPDIR, so memory does not depend on
+ * their number. A version is an entry whose key consists of its key, its timestamp and its
+ * sequence, both from the largest to the smallest, and whether it is deleted: then the first entry
+ * of a key is its newest version.
  */
 #include <assert.h>
 #include <errno.h>
@@ -126,7 +127,8 @@ firn_migrate_versions_next(struct firn_migrate_versions *versions, firn_slice *o
 {
     int code = FIRN_OK;
     bool is_other = false;
-    /* The cursor stays on the entry that was given, whose value is borrowed, until the next call. */
+    /* The cursor stays on the entry that was given, whose value is borrowed, until the next
+     * call. */
     for (bool is_first = !versions->has_before;; is_first = false) {
         code = is_first || !firn_cursor_valid(versions->cursor)
                    ? FIRN_OK

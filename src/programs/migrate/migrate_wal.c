@@ -1,19 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * migrate/migrate_wal.c: the write-ahead log of Alopex's LSM tree ("AWAL", versions 1 and 2; alopex-core 0.3.0 and later).
+ * migrate/migrate_wal.c: the write-ahead log of Alopex's LSM tree ("AWAL", versions 1 and 2;
+ * alopex-core 0.3.0 and later).
  *
  *   header   u64 start | u64 end: offsets in the ring; the highest bit of end: the ring is full. Since about 0.6 the highest bit of start is
  *            set, and a CRC-32 of both follows
- *   segment  28 bytes: "AWAL" | u16 version | u64 id | u64 first number | CRC-32 of these | u16 zero; then its part of the ring
+ *   segment  28 bytes: "AWAL" | u16 version | u64 id | u64 first number | CRC-32 of these | u16
+ *   zero; then its part of the ring
  *   entry    u64 number | u32 size of what follows | body | CRC-32 of all before it in the entry
  *   body     0: put, key, value | 1: delete, key, empty value | 2: batch, count, count x { 0 or 1, key, value }
  *
- * All segments have one size, which is not in the file: they are found by their headers (find_segments). Keys and values have their size
- * before them, 7 bits a byte. The number of an entry is the timestamp of what it wrote.
+ * All segments have one size, which is not in the file: they are found by their headers
+ * (find_segments). Keys and values have their size before them, 7 bits a byte. The number of an
+ * entry is the timestamp of what it wrote.
  *
- * (I1) Only an entry whose checksum is right, all of whose bytes make sense and whose number follows the one before is given on
- * (read_entry). After a damaged entry the next intact one is looked for: where its size says, then byte by byte, so that a copy of a log in
- * a value is not taken for the log. The search has a limit (SEARCH_MAX, WORK_MAX).
+ * (I1) Only an entry whose checksum is right, all of whose bytes make sense and whose number
+ * follows the one before is given on (read_entry). After a damaged entry the next intact one is
+ * looked for: where its size says, then byte by byte, so that a copy of a log in a value is not
+ * taken for the log. The search has a limit (SEARCH_MAX, WORK_MAX).
  */
 #include <assert.h>
 #include <string.h>
@@ -181,7 +185,8 @@ next_change(firn_slice *rest, struct firn_migrate_version *out)
            (!out->is_deleted || out->value.size == 0);
 }
 
-/* Walks through a body; gives its changes on if there is a taker. *out_is_body is false if it is none. */
+/* Walks through a body; gives its changes on if there is a taker. *out_is_body is false if it is
+ * none. */
 static int
 walk_body(const struct wal *wal, firn_slice body, uint64_t number,
           const struct firn_migrate_taker *taker, bool *out_is_body)

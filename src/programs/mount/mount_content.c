@@ -2,11 +2,14 @@
  *
  * mount/mount_content.c: parts of files.
  *
- * The kernel asks for parts. A file that one request reads whole is read for it. Of the others, contents of up to 4 MiB are read whole, and
- * verified as such; of larger ones the blocks of 1 MiB that a request touches, whose pieces are verified one by one. So ten bytes of a
- * file cost a block, however large the file claims to be. Contents and blocks are kept in memory, and the ones that were used longest ago go first.
+ * The kernel asks for parts. A file that one request reads whole is read for it. Of the others,
+ * contents of up to 4 MiB are read whole, and verified as such; of larger ones the blocks of 1 MiB
+ * that a request touches, whose pieces are verified one by one. So ten bytes of a file cost a
+ * block, however large the file claims to be. Contents and blocks are kept in memory, and the ones
+ * that were used longest ago go first.
  *
- * Content is known by its hash. A thread that wants a block which another one is reading waits for it.
+ * Content is known by its hash. A thread that wants a block which another one is reading waits for
+ * it.
  */
 #include <assert.h>
 #include <errno.h>
@@ -148,7 +151,8 @@ make_room(struct firn_mount_content *content)
     return oldest;
 }
 
-/* The block of a file that has the byte at offset, in use. Requires: the mutex, which is released while it is read. */
+/* The block of a file that has the byte at offset, in use. Requires: the mutex, which is released
+ * while it is read. */
 static int
 acquire(struct firn_mount_content *content, const struct firn_mount_node *file, uint64_t offset,
         struct kept **out)

@@ -2,15 +2,15 @@
  *
  * mount/mount_fuse.c: the kernel's requests, by libfuse.
  *
- * libfuse is loaded when it is used, so that firn runs without it. Its low-level interface is used: requests
- * name nodes, not paths. Several threads take requests from the kernel.
+ * libfuse is loaded when it is used, so that firn runs without it. Its low-level interface is used:
+ * requests name nodes, not paths. Several threads take requests from the kernel.
  *
- * What a checkpoint contains never changes, so the kernel may keep names, attributes and pages of it for as long
- * as it likes. It is told so with each answer, and a file need not be opened: reading a small file is one request.
- * Directories that list checkpoints are kept for a second.
+ * What a checkpoint contains never changes, so the kernel may keep names, attributes and pages of
+ * it for as long as it likes. It is told so with each answer, and a file need not be opened:
+ * reading a small file is one request. Directories that list checkpoints are kept for a second.
  *
- * Who has mounted it can read everything, as in the store itself; owners and modes are only shown. Nobody else
- * can, unless --allow-other is given: then the kernel checks owners and modes.
+ * Who has mounted it can read everything, as in the store itself; owners and modes are only shown.
+ * Nobody else can, unless --allow-other is given: then the kernel checks owners and modes.
  */
 #define FUSE_USE_VERSION 31
 #include <assert.h>
@@ -102,8 +102,9 @@ struct mount {
     struct firn_mount_content *content;
     struct fuse_session *session;
     bool needs_open; /* the kernel is older than 5.1 or so */
-    /* A thread gives the kernel files before it asks, which may have to wait for a page until another thread has answered a
-     * request: so only one does. True from the beginning if there is no other thread. */
+    /* A thread gives the kernel files before it asks, which may have to wait for a page until
+     * another thread has answered a request: so only one does. True from the beginning if there is
+     * no other thread. */
     atomic_bool is_giving;
     atomic_bool has_ended;
 };
@@ -231,8 +232,8 @@ on_open(fuse_req_t request, fuse_ino_t inode, struct fuse_file_info *info)
     (void)fuse.reply_open(request, info);
 }
 
-/* Puts files into the kernel's cache, and lets go of them. What cannot be given is asked for later, and fails then. The kernel
- * has only bytes that were verified: files are read whole. */
+/* Puts files into the kernel's cache, and lets go of them. What cannot be given is asked for later,
+ * and fails then. The kernel has only bytes that were verified: files are read whole. */
 static void
 give(struct mount *mount, struct firn_mount_node *const *files, size_t count)
 {

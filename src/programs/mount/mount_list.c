@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * mount/mount_list.c: the checkpoints and tags of a workspace, and the names that a mount has for them.
+ * mount/mount_list.c: the checkpoints and tags of a workspace, and the names that a mount has for
+ * them.
  *
  *   latest            a link to the newest checkpoint
  *   number/12/        what checkpoint 12 contains
@@ -9,8 +10,8 @@
  *                     to the second of those that have the same time
  *   safety/<id>/      what a safety checkpoint contains
  *
- * Local times repeat: within a second, and in the hour that summer time ends with. The checkpoints of one time are
- * numbered in the order in which they were saved.
+ * Local times repeat: within a second, and in the hour that summer time ends with. The checkpoints
+ * of one time are numbered in the order in which they were saved.
  */
 #include <assert.h>
 #include <inttypes.h>

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * mount/mount_tree.c: the tree of a mount: what mount_list.c lists, and below it the contents of checkpoints.
+ * mount/mount_tree.c: the tree of a mount: what mount_list.c lists, and below it the contents of
+ * checkpoints.
  *
- * The directories that list checkpoints are compared with the store when they are asked for, at most once a
- * second. If anything has changed, the tree also opens a new reader, which sees the new checkpoints. A read
- * that still uses the old one keeps it open.
+ * The directories that list checkpoints are compared with the store when they are asked for, at
+ * most once a second. If anything has changed, the tree also opens a new reader, which sees the new
+ * checkpoints. A read that still uses the old one keeps it open.
  *
- * Memory: a directory of a checkpoint is read when the kernel asks for one of its entries, and freed once the
- * kernel has forgotten it and everything below it. A node is held if the kernel knows it or has a held node
- * below it. Nodes of checkpoints that are listed no more stay until the kernel forgets them.
+ * Memory: a directory of a checkpoint is read when the kernel asks for one of its entries, and
+ * freed once the kernel has forgotten it and everything below it. A node is held if the kernel
+ * knows it or has a held node below it. Nodes of checkpoints that are listed no more stay until the
+ * kernel forgets them.
  *
  * One mutex guards the tree and the workspace. Contents of files are read without it.
  */
@@ -237,8 +239,8 @@ add_entry(void *ctx, const firn_workspace_entry *entry)
     return FIRN_OK;
 }
 
-/* The errno for a failure, which is printed. What was deleted since the kernel has got the node is stale.
- * Requires: the mutex. */
+/* The errno for a failure, which is printed. What was deleted since the kernel has got the node is
+ * stale. Requires: the mutex. */
 static int
 tell(const struct firn_mount_tree *tree, const struct firn_mount_node *node, int code,
      const firn_error *err)
@@ -427,8 +429,8 @@ release_reader(struct reader *reader)
     }
 }
 
-/* Opens a reader that has everything in a list. The list is read again after the opening: only if it is still the
- * same, nothing was deleted meanwhile. FIRN_BUSY: it changed each time. */
+/* Opens a reader that has everything in a list. The list is read again after the opening: only if
+ * it is still the same, nothing was deleted meanwhile. FIRN_BUSY: it changed each time. */
 static int
 open_reader(const struct firn_mount_tree *tree, struct firn_mount_list *list,
             firn_workspace_reader **out, firn_error *err)

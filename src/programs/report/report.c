@@ -5,10 +5,10 @@
  * The checkpoints are listed first, for the chart above them; then each is compared with the one
  * before it. The contents of the very first checkpoint are counted, not listed.
  *
- * The page has a limit of bytes (I1: it is kept whatever the checkpoints contain; not checked: a test
- * looks at a page with hostile ones). What every checkpoint needs at least is measured first: its head,
- * and a share for the names of some files. The rest goes to the newest: names and lines are shown as
- * long as they leave that much to all that follow.
+ * The page has a limit of bytes (I1: it is kept whatever the checkpoints contain; not checked: a
+ * test looks at a page with hostile ones). What every checkpoint needs at least is measured first:
+ * its head, and a share for the names of some files. The rest goes to the newest: names and lines
+ * are shown as long as they leave that much to all that follow.
  *
  * Memory: the list, one comparison, and the index of the files. The page is written as it grows.
  */
@@ -483,8 +483,8 @@ report(struct reporting *reporting)
     return FIRN_EXIT_OK;
 }
 
-/* "/srv/express-history.html" of /srv/express: beside the workspace, so that no save takes it. The caller
- * frees it. NULL when memory is out. */
+/* "/srv/express-history.html" of /srv/express: beside the workspace, so that no save takes it. The
+ * caller frees it. NULL when memory is out. */
 static char *
 default_path(const char *root)
 {

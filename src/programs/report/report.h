@@ -14,7 +14,8 @@
 
 extern const struct firn_command firn_report;
 
-/* ---- a page that is being written, to a file or to standard output; there is one at a time ---- */
+/* ---- a page that is being written, to a file or to standard output; there is one at a time
+ * ---- */
 
 /* The first bytes of every page: by them a page is known that may be written over. */
 extern const char firn_report_html_mark[];
@@ -26,8 +27,8 @@ struct firn_report_html_place {
     bool replaces; /* whatever file is there */
 };
 
-/* Begins a page. An existing file is replaced if it begins with the mark or `replaces` is set; otherwise
- * FIRN_EXISTS. It does not change before the page is complete. */
+/* Begins a page. An existing file is replaced if it begins with the mark or `replaces` is set;
+ * otherwise FIRN_EXISTS. It does not change before the page is complete. */
 FIRN_MUST_CHECK int firn_report_html_begin(const struct firn_report_html_place *place,
                                            firn_error *err);
 /* The file is whole, and has its name, when this returns FIRN_OK. Otherwise nothing has changed. */
@@ -53,7 +54,8 @@ void firn_report_html_forget(void);
 void firn_report_html_raw(const char *markup);
 void firn_report_html_markup(firn_slice markup);
 void firn_report_html_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
-/* What others have named: as firn_term_text_escape shows it, with the characters of HTML as entities. */
+/* What others have named: as firn_term_text_escape shows it, with the characters of HTML as
+ * entities. */
 void firn_report_html_name(firn_slice bytes);
 /* The same for text that was made fit to be shown before. */
 void firn_report_html_text(const char *text);
@@ -77,8 +79,8 @@ uint64_t firn_report_index_cost(firn_slice path);
 uint32_t firn_report_index_file(firn_slice path);
 
 enum { FIRN_REPORT_INDEX_CHANGE_BYTES_MAX = 80 };
-/* Enters a change of the checkpoint that was begun last. `before`: the path of a renamed file, else as
- * `file`. */
+/* Enters a change of the checkpoint that was begun last. `before`: the path of a renamed file, else
+ * as `file`. */
 struct firn_report_index_change {
     uint32_t file;
     uint32_t before;
@@ -94,8 +96,8 @@ void firn_report_index_write(void);
 /* What a page holds at most. */
 struct firn_report_difference {
     bool with_lines;
-    /* Where the page and its index have to end with what this checkpoint changed: with its entries in the
-     * index, with its rows, and with their lines. */
+    /* Where the page and its index have to end with what this checkpoint changed: with its entries
+     * in the index, with its rows, and with their lines. */
     uint64_t bytes_max;
     uint64_t rows_bytes_max;
     uint64_t lines_bytes_max;

@@ -6,13 +6,13 @@
  * row without one.
  *
  * A phone must be able to open the page. So it shows at most LINES_MAX lines of a file,
- * LINE_SIZE_MAX bytes of a line, and FIRN_REPORT_DIFFERENCE_ENTRIES_MAX files of a checkpoint. A row
- * that would make the page too long loses its lines, or is left out. The page says where something
- * was cut.
+ * LINE_SIZE_MAX bytes of a line, and FIRN_REPORT_DIFFERENCE_ENTRIES_MAX files of a checkpoint. A
+ * row that would make the page too long loses its lines, or is left out. The page says where
+ * something was cut.
  *
  * The lines are found as in show_patch.c, by one walk along both texts. Adjacent hunks are shown as
- * one, because equal lines must not be shown twice. Where lines were replaced, the words that differ
- * are marked, unless that would be most of them.
+ * one, because equal lines must not be shown twice. Where lines were replaced, the words that
+ * differ are marked, unless that would be most of them.
  */
 #include "report/report.h"
 
@@ -133,8 +133,8 @@ are_few(const struct marks *marks, firn_slice text)
     return 3 * bytes < 2 * text.size;
 }
 
-/* Finds the marks of a hunk that begins at both texts' next lines. Returns whether there are any. The caller
- * frees the ranges of both. */
+/* Finds the marks of a hunk that begins at both texts' next lines. Returns whether there are any.
+ * The caller frees the ranges of both. */
 static bool
 find_marks(struct showing *showing, const firn_hunk *hunk, struct marks *removed,
            struct marks *added)
@@ -240,7 +240,8 @@ show_head(const struct row *row)
     }
 }
 
-/* Holds back the row with its lines. Returns whether there is room; otherwise there is nothing of it. */
+/* Holds back the row with its lines. Returns whether there is room; otherwise there is nothing of
+ * it. */
 static bool
 hold_long(struct firn_report_difference *shown, const struct row *row)
 {

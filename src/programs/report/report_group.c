@@ -2,10 +2,11 @@
  *
  * report/report_group.c: the groups of a report.
  *
- * A group is a <details> that is open at first. Each day is one, in local time. Within a day a session of a
- * coding agent is one: from its newest turn to its oldest, with what was saved in between, unless a turn
- * of another session is in between; then it is several. A checkpoint has a turn if the turn ended with
- * it, so what is saved before the first prompt of a session does not belong to it.
+ * A group is a <details> that is open at first. Each day is one, in local time. Within a day a
+ * session of a coding agent is one: from its newest turn to its oldest, with what was saved in
+ * between, unless a turn of another session is in between; then it is several. A checkpoint has a
+ * turn if the turn ended with it, so what is saved before the first prompt of a session does not
+ * belong to it.
  */
 #include "report/report.h"
 

@@ -9,11 +9,11 @@
  * or change the direction of reading, become escapes as on a terminal (term.h) (I2). So no name can
  * close a tag, and no two names look alike. (Not checked: tests look at pages with hostile names.)
  *
- * A page has a limit, and of some parts it is not known how long they become. Such a part is held back
- * in memory, measured, and then kept or dropped. A part may hold another one.
+ * A page has a limit, and of some parts it is not known how long they become. Such a part is held
+ * back in memory, measured, and then kept or dropped. A part may hold another one.
  *
- * A page gets its name when it is complete (task_file.c): until then a browser sees the old page. Only
- * a page of firn's own is replaced unasked.
+ * A page gets its name when it is complete (task_file.c): until then a browser sees the old page.
+ * Only a page of firn's own is replaced unasked.
  *
  * State is static, as in term_out.c, because firn_term_text_escape hands its pieces to a plain
  * function.

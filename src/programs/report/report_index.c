@@ -5,13 +5,14 @@
  * The script of the page makes the history of a file from it:
  *
  *   {"kinds":["added",...], "files":["a.txt",...],
- *    "changes":[["<id>",[[file,kind,lines added,lines removed],[file,kind,+,-,file before],...]],...]}
+ *    "changes":[["<id>",[[file,kind,lines added,lines removed],[file,kind,+,-,file
+ *    before],...]],...]}
  *
- * Checkpoints are in the order of the page. A path is a string once, and a number in the changes. The
- * paths are as the rows show them: firn_term_path_escape has made control characters, marks of
- * direction and bytes that are not UTF-8 visible. Of what remains, quotation marks, backslashes and the
- * characters that HTML interprets become escapes of JSON (I1; not checked: tests look at pages with
- * hostile names). So no name can end its string, or the element that the JSON is in.
+ * Checkpoints are in the order of the page. A path is a string once, and a number in the changes.
+ * The paths are as the rows show them: firn_term_path_escape has made control characters, marks of
+ * direction and bytes that are not UTF-8 visible. Of what remains, quotation marks, backslashes and
+ * the characters that HTML interprets become escapes of JSON (I1; not checked: tests look at pages
+ * with hostile names). So no name can end its string, or the element that the JSON is in.
  *
  * Memory: the JSON, and a table of the paths. State is static, as in report_html.c.
  */

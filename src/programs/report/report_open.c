@@ -2,13 +2,14 @@
  *
  * report/report_open.c: shows a page in a browser.
  *
- * $BROWSER is a list of commands with colons between them, as other programs read it; without it the
- * command is xdg-open. The first that can be started is used. A command is split at spaces, and no
- * shell sees it. The page's absolute path takes the place of %s, or is the last argument. So the path,
- * which may contain anything, is always one argument, and begins with a slash.
+ * $BROWSER is a list of commands with colons between them, as other programs read it; without it
+ * the command is xdg-open. The first that can be started is used. A command is split at spaces, and
+ * no shell sees it. The page's absolute path takes the place of %s, or is the last argument. So the
+ * path, which may contain anything, is always one argument, and begins with a slash.
  *
  * The program waits for the browser: one that runs in the terminal needs it, and how it ended tells
- * whether it could show the page. Most others return at once, or after a window of theirs is closed.
+ * whether it could show the page. Most others return at once, or after a window of theirs is
+ * closed.
  */
 #include "report/report.h"
 

@@ -10,9 +10,9 @@
  * only code scrolls sideways.
  *
  * The chart shows the checkpoints from left to right, oldest first: a line for what each holds and
- * a bar for what it added to the store, each in its own scale. A bar leads to its checkpoint. Of many,
- * the chart shows the newest. The first save of a workspace adds everything, so the scale does not count
- * it: if its bar is too long it ends at the top, and looks different.
+ * a bar for what it added to the store, each in its own scale. A bar leads to its checkpoint. Of
+ * many, the chart shows the newest. The first save of a workspace adds everything, so the scale
+ * does not count it: if its bar is too long it ends at the top, and looks different.
  */
 #include "report/report.h"
 

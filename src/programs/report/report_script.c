@@ -2,10 +2,11 @@
  *
  * report/report_script.c: the script of a report.
  *
- * Everything can be read without it. It adds a filter, a button that opens and closes everything, keys,
- * buttons that copy the command to restore a checkpoint, and the history of a file, which it makes from the
- * index (report_index.c). What it shows of names and contents is set as text, never as markup (I1; not
- * checked: the browser test looks at a page with hostile names). It stores nothing and asks for nothing.
+ * Everything can be read without it. It adds a filter, a button that opens and closes everything,
+ * keys, buttons that copy the command to restore a checkpoint, and the history of a file, which it
+ * makes from the index (report_index.c). What it shows of names and contents is set as text, never
+ * as markup (I1; not checked: the browser test looks at a page with hostile names). It stores
+ * nothing and asks for nothing.
  *
  * The policy of the page allows this script alone, by its hash. A test compares the two.
  */

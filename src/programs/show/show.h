@@ -30,15 +30,17 @@ const char *firn_show_checkpoint_name(const firn_workspace_checkpoint *checkpoin
 enum { FIRN_SHOW_CHECKPOINT_NAMES_SIZE = 40 };
 const char *firn_show_checkpoint_names(const firn_workspace_checkpoint *checkpoint, char *out);
 
-/* Prints how each list begins the row of a checkpoint: its name, "-" for a safety checkpoint, and its short id. */
+/* Prints how each list begins the row of a checkpoint: its name, "-" for a safety checkpoint, and
+ * its short id. */
 void firn_show_checkpoint_print_names(const char *name, const char *id);
 
-/* Calls put with "Claude Code: rename it", or else the message, cut to so many columns, and escaped. */
+/* Calls put with "Claude Code: rename it", or else the message, cut to so many columns, and
+ * escaped. */
 void firn_show_checkpoint_put_title(const firn_workspace_checkpoint *checkpoint, size_t columns,
                                     void (*put)(const void *data, size_t size));
 
-/* What --json and MCP have in common: the member "turn", if there was one; an entry's path, type and
- * mode. */
+/* What --json and MCP have in common: the member "turn", if there was one; an entry's path, type
+ * and mode. */
 void firn_show_checkpoint_json_turn(const firn_workspace_turn *turn);
 void firn_show_checkpoint_json_entry(const firn_workspace_entry *entry);
 /* The member with git's HEAD, if it is known. */
@@ -96,7 +98,8 @@ void firn_show_change_print_short(const firn_workspace_change *change);
 /* The word of a row, and the space after it. */
 void firn_show_change_print_kind(const firn_workspace_change *change);
 
-/* Rows of changes; at a terminal a directory that was added or removed is one, with the number of files in it:
+/* Rows of changes; at a terminal a directory that was added or removed is one, with the number of
+ * files in it:
  * "removed   src/  5,794 files". */
 struct firn_show_fold {
     bool is_on;
@@ -165,7 +168,8 @@ void firn_show_patch_init(struct firn_show_patch *out);
 bool firn_show_patch_print(const struct firn_show_patch *patch,
                            const firn_workspace_difference *difference);
 
-/* Prints the newer lines with the words that were added, and removed, marked. Returns false when memory is out. */
+/* Prints the newer lines with the words that were added, and removed, marked. Returns false when
+ * memory is out. */
 bool firn_show_words_print(firn_slice removed, firn_slice added, bool is_terminal);
 
 /* Bytes of a text, on one line of it. */
@@ -177,8 +181,8 @@ struct firn_show_words_ranges {
     struct firn_show_words_range *items; /* ascending */
     size_t count;
 };
-/* Finds the words that were removed and added. Returns false when memory is out. The caller frees the
- * items of both, also then. */
+/* Finds the words that were removed and added. Returns false when memory is out. The caller frees
+ * the items of both, also then. */
 bool firn_show_words_find(firn_slice removed, firn_slice added,
                           struct firn_show_words_ranges *out_removed,
                           struct firn_show_words_ranges *out_added);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * show/show_checkpoint.c: how a checkpoint and an entry of one are named, and what they are in JSON.
+ * show/show_checkpoint.c: how a checkpoint and an entry of one are named, and what they are in
+ * JSON.
  */
 #include "show/show.h"
 
@@ -42,7 +43,8 @@ firn_show_checkpoint_print_names(const char *name, const char *id)
     firn_term_colour(FIRN_TERM_PLAIN);
 }
 
-/* Whether the message itself begins with the agent, and says more: "Claude Code, Bash: rename it". */
+/* Whether the message itself begins with the agent, and says more: "Claude Code, Bash: rename
+ * it". */
 static bool
 says_more(const firn_workspace_checkpoint *checkpoint)
 {

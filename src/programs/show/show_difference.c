@@ -23,11 +23,11 @@
  *    notes.txt  |  3 --- removed
  *    run.sh     | mode 0644 -> 0755
  *
- * The bar is as long as the number of lines, unless it and a remark do not fit: then all bars are shortened by
- * one factor, and a bar with lines of both kinds keeps one sign of each at least. When names and
- * bars do not fit together, bars get three eighths of the width at most, and names that are too
- * long for the rest are cut on their left, where neighbours are alike. People know this picture
- * from git.
+ * The bar is as long as the number of lines, unless it and a remark do not fit: then all bars are
+ * shortened by one factor, and a bar with lines of both kinds keeps one sign of each at least. When
+ * names and bars do not fit together, bars get three eighths of the width at most, and names that
+ * are too long for the rest are cut on their left, where neighbours are alike. People know this
+ * picture from git.
  *
  * How wide the columns are is known at the end, so rows are kept until then, already escaped. Width
  * is counted in code points, which is right but for letters of double or no width: those rows are

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * show/show_fold.c: rows of changes for a person at a terminal: a directory that was added or removed is one
- * row, with the number of files in it.
+ * show/show_fold.c: rows of changes for a person at a terminal: a directory that was added or
+ * removed is one row, with the number of files in it.
  *
- * Changes come in the order of the tree: a directory, then all that is in it. So the row of a directory waits
- * until a change comes that is not below it. Only one waits at a time.
+ * Changes come in the order of the tree: a directory, then all that is in it. So the row of a
+ * directory waits until a change comes that is not below it. Only one waits at a time.
  */
 #include "show/show.h"
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * show/show_notice.c: what the library tells while it works, as an object: the same in --json and MCP.
+ * show/show_notice.c: what the library tells while it works, as an object: the same in --json and
+ * MCP.
  */
 #include "show/show.h"
 

@@ -10,9 +10,10 @@
  *    @@ -5,7 +5,8 @@
  *
  * The form is that of git: git apply and patch -p1 make the second state of the first, as far as a
- * patch can say it. Files, their permissions and symbolic links it can; a link that leads elsewhere,
- * or becomes a file, is one removed and one added. Changes that it cannot express, of directories, owners, times
- * and files that are not text, are in lines that begin with #, which both programs pass over.
+ * patch can say it. Files, their permissions and symbolic links it can; a link that leads
+ * elsewhere, or becomes a file, is one removed and one added. Changes that it cannot express, of
+ * directories, owners, times and files that are not text, are in lines that begin with #, which
+ * both programs pass over.
  *
  * A renamed file is said as git says it. Its content is the same; only its mode may be another.
  *
@@ -22,14 +23,14 @@
  *
  * By words, hunks have no column of signs (show_words.c): that is to be read only.
  *
- * Names are quoted as git quotes them, where they need it or have a space. Content goes out byte for byte, but for a
- * terminal: there a file must not be able to move the cursor (term.h).
+ * Names are quoted as git quotes them, where they need it or have a space. Content goes out byte
+ * for byte, but for a terminal: there a file must not be able to move the cursor (term.h).
  *
  * Invariants
  * (I1) A line of the patch begins with what this file writes. Bytes of a content or a target stand
- *      after a sign, with one line feed at most, the last byte; names and remarks have no line feed,
- *      because they are escaped. So nothing in a tree can begin a patch of its own. (Checked in
- *      print_line.)
+ *      after a sign, with one line feed at most, the last byte; names and remarks have no line
+ *      feed, because they are escaped. So nothing in a tree can begin a patch of its own. (Checked
+ *      in print_line.)
  */
 
 #include "show/show.h"
@@ -160,9 +161,9 @@ look_at_escaped(const void *data, size_t size)
     escaped_size += size;
 }
 
-/* "a/path", or "path" where there is no side, quoted where git would, or if it has a space: of unquoted
- * names with spaces git apply and patch lose the end, take it for a date, or cannot tell two in one line
- * apart. */
+/* "a/path", or "path" where there is no side, quoted where git would, or if it has a space: of
+ * unquoted names with spaces git apply and patch lose the end, take it for a date, or cannot tell
+ * two in one line apart. */
 static void
 print_name(const char *side, firn_slice path)
 {
@@ -236,8 +237,8 @@ end_of_group(const struct firn_show_patch *patch, const firn_hunk *hunks, size_t
     return end;
 }
 
-/* Prints a group. The walks are at or before its first line, and afterwards after its last. Returns false if memory
- * is out. */
+/* Prints a group. The walks are at or before its first line, and afterwards after its last. Returns
+ * false if memory is out. */
 static bool
 print_group(const struct firn_show_patch *patch, const firn_hunk *hunks, size_t count,
             struct firn_show_lines *before, struct firn_show_lines *after)
@@ -333,8 +334,8 @@ print_file(const struct firn_show_patch *patch, const firn_workspace_entry *befo
     return true;
 }
 
-/* Links are files whose content is the target. That may have line feeds, so it is split into lines as any
- * content is: each byte of it stands after a sign (I1). One of the two is NULL. */
+/* Links are files whose content is the target. That may have line feeds, so it is split into lines
+ * as any content is: each byte of it stands after a sign (I1). One of the two is NULL. */
 static void
 print_link(const struct firn_show_patch *patch, const firn_workspace_entry *before,
            const firn_workspace_entry *after)

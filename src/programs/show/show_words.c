@@ -4,13 +4,14 @@
  *
  *    one [-two-]{+2+}  three
  *
- * A word is what stands between white space, and white space itself is not compared: it is that of the newer text.
- * The marks are those of git. A mark ends before the end of a line, and begins anew after it, so that each line can
- * be read alone.
+ * A word is what stands between white space, and white space itself is not compared: it is that of
+ * the newer text. The marks are those of git. A mark ends before the end of a line, and begins anew
+ * after it, so that each line can be read alone.
  *
- * The shortest difference is searched for (E. Myers, "An O(ND) Difference Algorithm and Its Variations", 1986). The
- * search keeps how far each diagonal has come at each step; its steps are limited, the more the longer the texts
- * are (I1). Texts that differ more than that are shown as replaced from the first word that differs to the last.
+ * The shortest difference is searched for (E. Myers, "An O(ND) Difference Algorithm and Its
+ * Variations", 1986). The search keeps how far each diagonal has come at each step; its steps are
+ * limited, the more the longer the texts are (I1). Texts that differ more than that are shown as
+ * replaced from the first word that differs to the last.
  */
 #include "show/show.h"
 
@@ -94,7 +95,8 @@ mark_all(const struct range *range)
     }
 }
 
-/* How far each diagonal k, from -depth to depth, has come in the older text after each number of steps. */
+/* How far each diagonal k, from -depth to depth, has come in the older text after each number of
+ * steps. */
 static int *
 row_of(int *rows, int depth)
 {

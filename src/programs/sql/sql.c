@@ -1,16 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * sql/sql.c: what a connection has: its functions and modules, and how failures of firn become those of SQLite.
+ * sql/sql.c: what a connection has: its functions and modules, and how failures of firn become
+ * those of SQLite.
  *
- * The connection's struct is the client data of every module that is registered, and that of every function has it; each holds a
- * reference. SQLite gives them back when the connection is closed, after all virtual tables are disconnected.
+ * The connection's struct is the client data of every module that is registered, and that of every
+ * function has it; each holds a reference. SQLite gives them back when the connection is closed,
+ * after all virtual tables are disconnected.
  *
- * Every function is registered here, and so passes call_function: one that is not pure first asks sql_effect.c whether the program
- * itself calls it. Nothing has to be done for a new function to be covered; the tests take their list from SQLite.
+ * Every function is registered here, and so passes call_function: one that is not pure first asks
+ * sql_effect.c whether the program itself calls it. Nothing has to be done for a new function to be
+ * covered; the tests take their list from SQLite.
  *
- * Registering twice: the function firn_sql_registered, which only C can call because its argument is a pointer that
- * has a type, tells whether the connection has all of this already. So it does not matter how often the extension is loaded,
- * nor that a program has the room linked in and loads the extension, too.
+ * Registering twice: the function firn_sql_registered, which only C can call because its argument
+ * is a pointer that has a type, tells whether the connection has all of this already. So it does
+ * not matter how often the extension is loaded, nor that a program has the room linked in and loads
+ * the extension, too.
  *
  * Threads: everything here is called under the connection's mutex.
  */
@@ -74,7 +78,8 @@ firn_sql_function(struct firn_sql *sql, const char *name, int argument_count,
                   void (*call)(sqlite3_context *ctx, int count, sqlite3_value **values))
 {
     assert(call != NULL);
-    /* Deterministic functions are computed once where their arguments are constants, also while a statement is prepared. */
+    /* Deterministic functions are computed once where their arguments are constants, also while a
+     * statement is prepared. */
     const int flags = SQLITE_UTF8 | (kind == FIRN_SQL_PURE ? SQLITE_INNOCUOUS | SQLITE_DETERMINISTIC
                                                            : SQLITE_DIRECTONLY);
     struct function *function = sqlite3_malloc64(sizeof *function);
@@ -156,7 +161,8 @@ is_registered(sqlite3 *db)
         (void)sqlite3_step(stmt);
     }
     (void)sqlite3_finalize(stmt);
-    /* Where this runs within sqlite3_open, an error that the connection remembers would make that fail. */
+    /* Where this runs within sqlite3_open, an error that the connection remembers would make that
+     * fail. */
     (void)sqlite3_exec(db, "", NULL, NULL, NULL);
     return found;
 }
@@ -286,7 +292,8 @@ firn_sql_fail_table(sqlite3_vtab *table, const firn_error *err)
     return firn_sql_code(err->code);
 }
 
-/* SQLite 3.40 cannot be asked, but a statement that is stepped while an interrupt is due ends with it. */
+/* SQLite 3.40 cannot be asked, but a statement that is stepped while an interrupt is due ends with
+ * it. */
 int
 firn_sql_ask(void *ctx, const firn_progress *progress)
 {

@@ -2,16 +2,19 @@
  *
  * sql/sql_attach.c: firn_attach, firn_detach, firn_create and firn_drop.
  *
- * Attaching opens a store and makes a virtual table for each of its tables and keyspaces, in the schema "temp": nothing is written to a
- * database, and all of it is gone with the connection. A name that the main database or the temporary schema has already is
- * refused, because it would be hidden, or hide.
+ * Attaching opens a store and makes a virtual table for each of its tables and keyspaces, in the
+ * schema "temp": nothing is written to a database, and all of it is gone with the connection. A
+ * name that the main database or the temporary schema has already is refused, because it would be
+ * hidden, or hide.
  *
- * Names that differ only in case are one name for SQLite: all but the first of such tables are shown with a number.
+ * Names that differ only in case are one name for SQLite: all but the first of such tables are
+ * shown with a number.
  *
- * Attaching again, and every change of definitions, makes virtual tables for what is new and drops those whose table is gone.
+ * Attaching again, and every change of definitions, makes virtual tables for what is new and drops
+ * those whose table is gone.
  *
- * The functions act only in a statement of the program itself (sql_effect.c): a database that somebody else made must not open
- * stores.
+ * The functions act only in a statement of the program itself (sql_effect.c): a database that
+ * somebody else made must not open stores.
  */
 #include "sql/sql_internal.h"
 
@@ -54,7 +57,8 @@ hash_name(const char *name)
     return hash;
 }
 
-/* A list of names by the names of their tables in the store; of those in one bucket the last in the list comes first. */
+/* A list of names by the names of their tables in the store; of those in one bucket the last in the
+ * list comes first. */
 struct names_index {
     struct firn_sql_name **buckets;
     size_t mask;
@@ -109,8 +113,9 @@ is_taken(const struct firn_sql_name *names, const struct firn_sql_name *name)
     return names != NULL;
 }
 
-/* SQLite does not tell the names "t" and "T" from each other: the first in the order of bytes keeps its name, the others
- * get numbers, "t:2". The list is in the opposite order. What a name becomes depends on nothing but the names. */
+/* SQLite does not tell the names "t" and "T" from each other: the first in the order of bytes keeps
+ * its name, the others get numbers, "t:2". The list is in the opposite order. What a name becomes
+ * depends on nothing but the names. */
 static void
 number_names(struct firn_sql_name *names, const struct names_index *index)
 {
@@ -224,14 +229,16 @@ has_table(sqlite3 *db, const char *schema, const char *name)
            SQLITE_OK;
 }
 
-/* Where a table of that name is, which would hide the virtual table, or be hidden by it; NULL: nowhere. */
+/* Where a table of that name is, which would hide the virtual table, or be hidden by it; NULL:
+ * nowhere. */
 static const char *
 schema_of(sqlite3 *db, const char *name)
 {
     return has_table(db, "temp", name) ? "temp" : has_table(db, "main", name) ? "main" : NULL;
 }
 
-/* What the statement that makes a name's virtual table ends with, as SQLite's schema has it, too; of sqlite3_malloc. */
+/* What the statement that makes a name's virtual table ends with, as SQLite's schema has it, too;
+ * of sqlite3_malloc. */
 static char *
 using_text(const struct firn_sql_store *store, const struct firn_sql_name *name)
 {
@@ -247,8 +254,8 @@ using_text(const struct firn_sql_store *store, const struct firn_sql_name *name)
     return text;
 }
 
-/* What the virtual table is called now: a statement may have renamed it, or dropped it and made something else of its name. *out is
- * of sqlite3_malloc; NULL: it is gone. */
+/* What the virtual table is called now: a statement may have renamed it, or dropped it and made
+ * something else of its name. *out is of sqlite3_malloc; NULL: it is gone. */
 static int
 find_shown(struct firn_sql_store *store, const struct firn_sql_name *name, char **out,
            firn_error *err)
@@ -332,7 +339,8 @@ drop_gone(struct firn_sql_store *store, const struct names_index *present, firn_
     return rc;
 }
 
-/* Forgets the names whose virtual tables statements have dropped, so that they are made again, unless something else is called so. */
+/* Forgets the names whose virtual tables statements have dropped, so that they are made again,
+ * unless something else is called so. */
 static int
 forget_dropped(struct firn_sql_store *store, firn_error *err)
 {
@@ -422,8 +430,8 @@ firn_sql_attach_look_again(sqlite3 *db)
 
 /* ---- one definition was changed ---- */
 
-/* Makes a virtual table anew, so that SQLite is told of its columns again. False: SQLite has to read its schemas again, because the
- * virtual table is in use, or was renamed. */
+/* Makes a virtual table anew, so that SQLite is told of its columns again. False: SQLite has to
+ * read its schemas again, because the virtual table is in use, or was renamed. */
 static bool
 remake_table(struct firn_sql_store *store, const struct firn_sql_name *name)
 {
@@ -436,7 +444,8 @@ remake_table(struct firn_sql_store *store, const struct firn_sql_name *name)
            make_table(store, name, &ignored) == SQLITE_OK;
 }
 
-/* The name of a virtual table, by that of its table or keyspace; *out_likes counts those that SQLite does not tell from it. */
+/* The name of a virtual table, by that of its table or keyspace; *out_likes counts those that
+ * SQLite does not tell from it. */
 static struct firn_sql_name *
 find_like(const struct firn_sql_store *store, const char *table_name, size_t *out_likes)
 {
@@ -451,8 +460,9 @@ find_like(const struct firn_sql_store *store, const char *table_name, size_t *ou
     return found;
 }
 
-/* Shows SQLite what a statement has changed, and that alone: reading all of its schema again would make each of many definitions as dear as
- * there are tables. False: that has to be done. Requires: nothing else was changed since the virtual tables were made. */
+/* Shows SQLite what a statement has changed, and that alone: reading all of its schema again would
+ * make each of many definitions as dear as there are tables. False: that has to be done. Requires:
+ * nothing else was changed since the virtual tables were made. */
 static bool
 show_change(struct firn_sql_store *store, const struct firn_sqlcreate *create)
 {

@@ -1,19 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * sql/sql_confine.c: what a connection may open, and how SQLite is set for files and texts that somebody else made.
+ * sql/sql_confine.c: what a connection may open, and how SQLite is set for files and texts that
+ * somebody else made.
  *
- * A program that has firn's extension in a connection of its own names stores by their paths, in firn_attach: that is how they get
- * attached. A connection that belongs to one store, such as that of the shell, of store.sql in Node.js and of Store.connect in
- * Python, has no need of that, while the texts that it runs may have come from elsewhere. Such a connection is confined: it opens
- * the one store, and no other path. A connection that was confined stays so; confining it again to another path is refused.
+ * A program that has firn's extension in a connection of its own names stores by their paths, in
+ * firn_attach: that is how they get attached. A connection that belongs to one store, such as that
+ * of the shell, of store.sql in Node.js and of Store.connect in Python, has no need of that, while
+ * the texts that it runs may have come from elsewhere. Such a connection is confined: it opens the
+ * one store, and no other path. A connection that was confined stays so; confining it again to
+ * another path is refused.
  *
- * The settings follow SQLite's page "Defense Against The Dark Arts". Those of its advice that do not fit here: views and
- * triggers stay, because a schema that is not trusted takes from them what does more than compute, and users have their own; the
- * limits of SQLite that concern the size of statements and values are set (no value is larger than one that firn stores, so a
- * zeroblob() takes no gigabyte), those for the number of columns, parameters and attached files are SQLite's own.
+ * The settings follow SQLite's page "Defense Against The Dark Arts". Those of its advice that do
+ * not fit here: views and triggers stay, because a schema that is not trusted takes from them what
+ * does more than compute, and users have their own; the limits of SQLite that concern the size of
+ * statements and values are set (no value is larger than one that firn stores, so a zeroblob()
+ * takes no gigabyte), those for the number of columns, parameters and attached files are SQLite's
+ * own.
  *
- * fts3_tokenizer with two arguments takes an address as a blob, and SQLITE_DBCONFIG_ENABLE_FTS3_TOKENIZER does not keep it from one
- * that is bound as a parameter. So a function that fails takes the name. SQLite does not replace functions while a statement runs:
+ * fts3_tokenizer with two arguments takes an address as a blob, and
+ * SQLITE_DBCONFIG_ENABLE_FTS3_TOKENIZER does not keep it from one that is bound as a parameter. So
+ * a function that fails takes the name. SQLite does not replace functions while a statement runs:
  * firn_sql_confine does it, the SQL function firn_confine cannot, and leaves it to its program.
  */
 #include "sql/sql_internal.h"

@@ -2,16 +2,16 @@
  *
  * sql/sql_cursor.c: cursors over a table: its rows as a statement reads them.
  *
- * A statement opens cursors. xFilter reads one row by its key, finds rows in memory (sql_keep.c) or by a scan that goes along with the
- * keys that are asked for (sql_merge.c), or opens a scan
- * (sql_cursor_scan.c), whose batches are handed out value by value: a batch is columns of up to 1,024 decoded values, so a row costs
- * SQLite one call for itself and one for each column that it asks for. A column that SQLite asks for though it did not say so is read by
- * the key.
+ * A statement opens cursors. xFilter reads one row by its key, finds rows in memory (sql_keep.c) or
+ * by a scan that goes along with the keys that are asked for (sql_merge.c), or opens a scan
+ * (sql_cursor_scan.c), whose batches are handed out value by value: a batch is columns of up to
+ * 1,024 decoded values, so a row costs SQLite one call for itself and one for each column that it
+ * asks for. A column that SQLite asks for though it did not say so is read by the key.
  *
  * When the transaction of a cursor ends, the cursor keeps what is left to read (sql_view.c).
  *
- * A statement that runs again opens its cursors again, so the cursor that was closed last is kept with its plan
- * (table->spare).
+ * A statement that runs again opens its cursors again, so the cursor that was closed last is kept
+ * with its plan (table->spare).
  */
 #include "sql/sql_internal.h"
 
@@ -22,7 +22,8 @@ enum { KEPT_BYTES_MAX = 256 << 20 };
 
 /* ---- cursors ---- */
 
-/* A statement that runs again opens its cursors again: the one that was closed last is kept, with its plan. */
+/* A statement that runs again opens its cursors again: the one that was closed last is kept, with
+ * its plan. */
 int
 firn_sql_cursor_open(sqlite3_vtab *vtab, sqlite3_vtab_cursor **out)
 {
@@ -158,8 +159,8 @@ firn_sql_cursor_close(sqlite3_vtab_cursor *base)
     return SQLITE_OK;
 }
 
-/* Of FIRN_NOT_FOUND: whether it is the row that is missing, and not the table, an index or a column, which somebody dropped
- * after the statement was prepared. */
+/* Of FIRN_NOT_FOUND: whether it is the row that is missing, and not the table, an index or a
+ * column, which somebody dropped after the statement was prepared. */
 static bool
 is_of_row(const firn_error *err)
 {
@@ -269,7 +270,8 @@ look_up(struct firn_sql_cursor *cursor, int count, sqlite3_value **values, bool 
     assert(*out == false);
     struct firn_sql_filter filter;
     int rc = FIRN_OK;
-    /* A cursor that is opened for each lookup, as those of subqueries are, has nothing that goes along. */
+    /* A cursor that is opened for each lookup, as those of subqueries are, has nothing that goes
+     * along. */
     if (cursor->may_merge && cursor->is_again) {
         rc = firn_sql_merge_find(cursor, values, out, err);
         if (rc != FIRN_OK || *out) {
@@ -537,7 +539,8 @@ firn_sql_cursor_eof(sqlite3_vtab_cursor *base)
 
 /* ---- values ---- */
 
-/* Value `place` of those that are read, or of a lookup's columns, of the row where the cursor is. */
+/* Value `place` of those that are read, or of a lookup's columns, of the row where the cursor
+ * is. */
 static firn_value
 read_value(const struct firn_sql_cursor *cursor, size_t place)
 {

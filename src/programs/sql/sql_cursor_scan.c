@@ -1,24 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * sql/sql_cursor_scan.c: the scans of a cursor: which columns a plan reads, and batch after batch of rows.
+ * sql/sql_cursor_scan.c: the scans of a cursor: which columns a plan reads, and batch after batch
+ * of rows.
  *
- * Only columns that the statement uses are asked of firn. Those of the key always are, because rows that are changed are named
- * by them, and because a scan can go on from a key. A statement may want less than a scan gives, or more than its
- * plan said:
+ * Only columns that the statement uses are asked of firn. Those of the key always are, because rows
+ * that are changed are named by them, and because a scan can go on from a key. A statement may want
+ * less than a scan gives, or more than its plan said:
  *
- * - LIMIT: the scan has a limit of that many rows. If SQLite wants more, another scan goes on after the last key.
- * - OFFSET: SQLite counts the rows that it skips and, almost always, looks at none of them. The scan skips them at once, and the cursor
- *   only counts down (FIRN_SQL_FROM_SKIPPED). If SQLite does ask for a column, for a condition that it did not tell, another
- *   scan starts at that row. If the table has no row after those that are skipped, all are read, for SQLite would count
- *   rows that do not exist.
- * - An index that has all that is wanted: only its entries are read (FIRN_SQL_FROM_KEYS). If SQLite asks for another column, another
- *   scan goes on at that key.
+ * - LIMIT: the scan has a limit of that many rows. If SQLite wants more, another scan goes on after
+ *   the last key.
+ * - OFFSET: SQLite counts the rows that it skips and, almost always, looks at none of them. The
+ *   scan skips them at once, and the cursor only counts down (FIRN_SQL_FROM_SKIPPED). If SQLite
+ *   does ask for a column, for a condition that it did not tell, another scan starts at that row.
+ *   If the table has no row after those that are skipped, all are read, for SQLite would count rows
+ *   that do not exist.
+ * - An index that has all that is wanted: only its entries are read (FIRN_SQL_FROM_KEYS). If SQLite
+ *   asks for another column, another scan goes on at that key.
  *
  * All of these read a snapshot, in which the second scan finds what the first one did.
  *
  * Invariants:
  * (I1) The columns of the primary key are the first ones that are read: places[key column i] == i.
- * (I2) While rows are skipped, the scan is at the first row after them, and skip_left of skip rows are not counted yet.
+ * (I2) While rows are skipped, the scan is at the first row after them, and skip_left of skip rows
+ *      are not counted yet.
  */
 #include "sql/sql_internal.h"
 
@@ -82,7 +86,8 @@ take_seek(struct firn_sql_cursor *cursor, enum firn_sql_role role)
     }
 }
 
-/* Which columns have equalities in the plan, and whether rows can be looked up by them in memory. */
+/* Which columns have equalities in the plan, and whether rows can be looked up by them in
+ * memory. */
 static void
 take_seeks(struct firn_sql_cursor *cursor)
 {
@@ -117,7 +122,8 @@ firn_sql_cursor_scan_has_plan(const struct firn_sql_cursor *cursor, const char *
     return cursor->plan_text != NULL && strcmp(cursor->plan_text, text) == 0;
 }
 
-/* The columns of the key, and those of a set: which are read, and what gives their values to SQLite. */
+/* The columns of the key, and those of a set: which are read, and what gives their values to
+ * SQLite. */
 static int
 take_columns(struct firn_sql_cursor *cursor, uint64_t used, firn_error *err)
 {

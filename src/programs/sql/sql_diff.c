@@ -6,13 +6,14 @@
  *     CREATE VIRTUAL TABLE temp.changes USING firn_diff('goods', 'before-import', 'after-import');
  *     SELECT kind, before_price, after_price FROM changes WHERE before_price <> after_price;
  *
- * As a function it has the columns kind, "key", "before", "after" and changed, the last four of JSON: an array of the
- * key's values, objects of the row's values, an array of the names of columns that differ. As a virtual table it has kind
- * and two columns of SQL's types for each column of the table: before_NAME and after_NAME, null where that state does not
- * have the row. States are references of checkpoints; without the second one, or with null, it is the present one.
+ * As a function it has the columns kind, "key", "before", "after" and changed, the last four of
+ * JSON: an array of the key's values, objects of the row's values, an array of the names of columns
+ * that differ. As a virtual table it has kind and two columns of SQL's types for each column of the
+ * table: before_NAME and after_NAME, null where that state does not have the row. States are
+ * references of checkpoints; without the second one, or with null, it is the present one.
  *
- * Rows come from firn_table_diff_next one by one, in the order of the key. What a transaction has written and not
- * committed yet is in neither state.
+ * Rows come from firn_table_diff_next one by one, in the order of the key. What a transaction has
+ * written and not committed yet is in neither state.
  */
 #include "sql/sql_internal.h"
 
@@ -127,7 +128,8 @@ free_table(struct diff_table *table)
     sqlite3_free(table);
 }
 
-/* Reads the arguments of a virtual table and asks the comparison for its columns. A code of SQLite. */
+/* Reads the arguments of a virtual table and asks the comparison for its columns. A code of
+ * SQLite. */
 static int
 shape_table(struct diff_table *table, int argc, const char *const *argv, char **out_error)
 {

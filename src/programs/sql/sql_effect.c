@@ -1,26 +1,33 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * sql/sql_effect.c: whether a function is called by a statement of the program itself, and no expression that a database file brings.
+ * sql/sql_effect.c: whether a function is called by a statement of the program itself, and no
+ * expression that a database file brings.
  *
- * A database file that somebody else made has expressions that SQLite evaluates: CHECK, DEFAULT, generated columns, indexes, views,
- * triggers. SQLITE_DIRECTONLY is meant to keep functions out of them, but up to SQLite 3.40 it does not hold in a CHECK
- * for functions that are not deterministic, nor where a schema was read before the functions were registered; and it does not know of
- * functions that a virtual table calls in a statement of its own, as FTS4 does for its options compress= and uncompress=.
+ * A database file that somebody else made has expressions that SQLite evaluates: CHECK, DEFAULT,
+ * generated columns, indexes, views, triggers. SQLITE_DIRECTONLY is meant to keep functions out of
+ * them, but up to SQLite 3.40 it does not hold in a CHECK for functions that are not deterministic,
+ * nor where a schema was read before the functions were registered; and it does not know of
+ * functions that a virtual table calls in a statement of its own, as FTS4 does for its options
+ * compress= and uncompress=.
  *
- * So every function that is not pure, which means that it is not registered with SQLITE_INNOCUOUS, looks at the statements
- * of the connection, and acts only if
+ * So every function that is not pure, which means that it is not registered with SQLITE_INNOCUOUS,
+ * looks at the statements of the connection, and acts only if
  *
- * (E1) exactly one statement is being executed. SQLite knows which statements have begun and have not ended (sqlite3_stmt_busy).
- *      One that waits between two rows has a row (sqlite3_data_count), one that is being executed has none. If there are two, the
- *      second was run from inside of the first: by a virtual table, by a function, by PRAGMA integrity_check.
- * (E2) its text is known (sqlite3_sql), and begins with SELECT: then it evaluates no CHECK, no DEFAULT, no trigger.
- * (E3) its text has no word FROM and no word IN outside of quotes. Only these name a table, a view or a table-valued function
- *      in a SELECT. So the statement touches nothing of any schema, and all that it calls stands in its text.
+ * (E1) exactly one statement is being executed. SQLite knows which statements have begun and have
+ *      not ended (sqlite3_stmt_busy). One that waits between two rows has a row
+ *      (sqlite3_data_count), one that is being executed has none. If there are two, the second was
+ *      run from inside of the first: by a virtual table, by a function, by PRAGMA integrity_check.
+ * (E2) its text is known (sqlite3_sql), and begins with SELECT: then it evaluates no CHECK, no
+ * DEFAULT, no trigger. (E3) its text has no word FROM and no word IN outside of quotes. Only these
+ * name a table, a view or a table-valued function
+ *      in a SELECT. So the statement touches nothing of any schema, and all that it calls stands in
+ *      its text.
  *
- * A text is compared with what SQLite's tokenizer makes of it. The text is the program's own, so nobody gains by what is mistaken
- * here; a word that only looks like FROM leads to a refusal.
+ * A text is compared with what SQLite's tokenizer makes of it. The text is the program's own, so
+ * nobody gains by what is mistaken here; a word that only looks like FROM leads to a refusal.
  *
- * Blob handles count as statements that are being executed, and have no text: while one is open the functions refuse.
+ * Blob handles count as statements that are being executed, and have no text: while one is open the
+ * functions refuse.
  */
 #include "sql/sql_internal.h"
 
@@ -100,7 +107,8 @@ firn_sql_effect_is_writing(sqlite3_stmt *statement)
            !sqlite3_stmt_readonly(statement);
 }
 
-/* A statement that ends and one that begins at the same address differ in how often they ran, or rows were counted in between. */
+/* A statement that ends and one that begins at the same address differ in how often they ran, or
+ * rows were counted in between. */
 bool
 firn_sql_effect_is_new(const struct firn_sql *sql, struct firn_sql_execution *last)
 {

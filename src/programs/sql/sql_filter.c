@@ -2,20 +2,22 @@
  *
  * sql/sql_filter.c: the arguments of a statement as bounds and conditions of a scan.
  *
- * A comparison of SQLite is one of the values that it is shown. Of types whose order is that of a whole number sqlvalue_domain.c finds
- * the values for which it is true. Texts and blobs are compared byte by byte by both.
+ * A comparison of SQLite is one of the values that it is shown. Of types whose order is that of a
+ * whole number sqlvalue_domain.c finds the values for which it is true. Texts and blobs are
+ * compared byte by byte by both.
  *
- * Affinity: SQLite makes a number of a text that is compared with a column of numbers, whatever it comes from; so does this.
- * Whether a number that is compared with a column of text becomes text, or the column's values become numbers, depends on where the
- * number comes from, which a virtual table is not told: then all rows are given out, and SQLite tests them.
+ * Affinity: SQLite makes a number of a text that is compared with a column of numbers, whatever it
+ * comes from; so does this. Whether a number that is compared with a column of text becomes text,
+ * or the column's values become numbers, depends on where the number comes from, which a virtual
+ * table is not told: then all rows are given out, and SQLite tests them.
  *
  * An argument ends up as one of
  * - nothing: no row has it, and the scan is empty;
  * - a range of the column's values, with or without null;
  * - unknown: nothing is said about rows, SQLite tests them.
  *
- * If one that should bound the order is unknown, the scan is wider than the plan thought, and is sorted if SQLite counts on the
- * order.
+ * If one that should bound the order is unknown, the scan is wider than the plan thought, and is
+ * sorted if SQLite counts on the order.
  */
 #include "sql/sql_internal.h"
 
@@ -160,7 +162,8 @@ compare_bytes(const firn_table_column *column, int op, sqlite3_value *argument)
 
 /* ---- LIKE and GLOB ---- */
 
-/* The texts that begin with a prefix, in any case of the letters of ASCII (LIKE). Wider than the pattern. */
+/* The texts that begin with a prefix, in any case of the letters of ASCII (LIKE). Wider than the
+ * pattern. */
 static struct firn_sqlvalue_bounds
 match_prefix(struct firn_sql_filter *filter, int op, sqlite3_value *argument)
 {
@@ -331,7 +334,8 @@ firn_sql_filter_is_exact(const firn_table_column *column, int op, sqlite3_value 
     case FIRN_TYPE_VECTOR:
         return false;
     case FIRN_TYPE_DECIMAL:
-        /* Of more digits than a REAL has, several are shown as one, which FIRN_SQLVALUE_BUT cannot say. */
+        /* Of more digits than a REAL has, several are shown as one, which FIRN_SQLVALUE_BUT cannot
+         * say. */
         return column->precision <= 15;
     case FIRN_TYPE_U64:
         return op != SQLITE_INDEX_CONSTRAINT_NE && op != SQLITE_INDEX_CONSTRAINT_ISNOT;
@@ -457,8 +461,8 @@ fits_bound(firn_value value)
     return value.type < FIRN_TYPE_TEXT || value.as.bytes.size <= BOUND_SIZE_MAX;
 }
 
-/* Appends the values of a list that the column can have to the parameters. *out_is_known is false, and nothing is appended, if
- * something in it cannot be said: all of it is left to SQLite then. */
+/* Appends the values of a list that the column can have to the parameters. *out_is_known is false,
+ * and nothing is appended, if something in it cannot be said: all of it is left to SQLite then. */
 static int
 take_list(struct firn_sql_filter *filter, const firn_table_column *column, sqlite3_value *list,
           bool *out_is_known, firn_error *err)

@@ -1,19 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * sql/sql_groups.c: the module firn_groups: the groups of a scan as rows, for the statement that is about them.
+ * sql/sql_groups.c: the module firn_groups: the groups of a scan as rows, for the statement that is
+ * about them.
  *
- * It is given its query as a pointer, which no statement of anybody else's can make. A value of the scan is a column five times:
- * once for each affinity that it may need (sqlparse.c).
+ * It is given its query as a pointer, which no statement of anybody else's can make. A value of the
+ * scan is a column five times: once for each affinity that it may need (sqlparse.c).
  *
- * What a scan reads is what a cursor of the table would (firn_sql_view). In a transaction the groups are fetched before
- * the first is given, so that no scan is open when the transaction ends.
+ * What a scan reads is what a cursor of the table would (firn_sql_view). In a transaction the
+ * groups are fetched before the first is given, so that no scan is open when the transaction ends.
  *
- * Each batch of groups is looked at before any of it is given: where SQLite would have something else, because a number
- * is NaN, or a sum might be too large on the way, the query is declined, and so it is where the scan fails for
- * what the statement asks: SQLite is the one to answer then, or to refuse.
+ * Each batch of groups is looked at before any of it is given: where SQLite would have something
+ * else, because a number is NaN, or a sum might be too large on the way, the query is declined, and
+ * so it is where the scan fails for what the statement asks: SQLite is the one to answer then, or
+ * to refuse.
  *
- * An interrupt of the connection ends a scan: SQLite has no way to ask for one, but a statement that is stepped while one
- * is due ends with it.
+ * An interrupt of the connection ends a scan: SQLite has no way to ask for one, but a statement
+ * that is stepped while one is due ends with it.
  */
 #include "sql/sql_internal.h"
 

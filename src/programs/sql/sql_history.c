@@ -9,15 +9,17 @@
  *     SELECT firn_restore('before-import');
  *     SELECT firn_undo();
  *
- * firn_diff is in sql_diff.c. A store is named by its alias or path, as the last argument of each; it may be left out
- * where only one is attached.
+ * firn_diff is in sql_diff.c. A store is named by its alias or path, as the last argument of each;
+ * it may be left out where only one is attached.
  *
- * firn_checkpoint, firn_restore and firn_undo are commits of their own, durable when the statement ends: they are refused
- * inside of BEGIN … COMMIT. Rolling back does not take them back. They, and firn_at, may not be used by triggers and views.
+ * firn_checkpoint, firn_restore and firn_undo are commits of their own, durable when the statement
+ * ends: they are refused inside of BEGIN … COMMIT. Rolling back does not take them back. They, and
+ * firn_at, may not be used by triggers and views.
  *
- * firn_history reads the row at each checkpoint, and now, and gives the versions that differ from the one before:
- * oldest first, the first from the checkpoint where the row is found. A version that was written and overwritten between two
- * checkpoints is not kept by anything, so it is not there.
+ * firn_history reads the row at each checkpoint, and now, and gives the versions that differ from
+ * the one before: oldest first, the first from the checkpoint where the row is found. A version
+ * that was written and overwritten between two checkpoints is not kept by anything, so it is not
+ * there.
  */
 #include "sql/sql_internal.h"
 
@@ -364,7 +366,8 @@ finish_restore(sqlite3_context *ctx, struct firn_sql_store *store, int code,
     sqlite3_result_text(ctx, result->safety.id, -1, SQLITE_TRANSIENT);
 }
 
-/* firn_restore(reference, store = NULL): the id of the safety checkpoint of what was there before. */
+/* firn_restore(reference, store = NULL): the id of the safety checkpoint of what was there
+ * before. */
 static void
 restore(sqlite3_context *ctx, int count, sqlite3_value **values)
 {
@@ -405,7 +408,8 @@ fits_argument(const char *text)
     return strpbrk(text, "'\"") == NULL;
 }
 
-/* firn_at(table, reference, name = "table@reference"): makes a virtual table of what a checkpoint has. */
+/* firn_at(table, reference, name = "table@reference"): makes a virtual table of what a checkpoint
+ * has. */
 static void
 make_at(sqlite3_context *ctx, int count, sqlite3_value **values)
 {

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * sql/sql_indexes.c: what SQLite cannot tell of a virtual table: firn_columns(TABLE) and firn_indexes(TABLE).
+ * sql/sql_indexes.c: what SQLite cannot tell of a virtual table: firn_columns(TABLE) and
+ * firn_indexes(TABLE).
  *
- * SQLite forgets the defaults in the declaration of a virtual table, and refuses a primary key of several columns for one that
- * can be written. So PRAGMA table_info has neither. firn_columns has its columns, with both; a default is a literal of SQL.
+ * SQLite forgets the defaults in the declaration of a virtual table, and refuses a primary key of
+ * several columns for one that can be written. So PRAGMA table_info has neither. firn_columns has
+ * its columns, with both; a default is a literal of SQL.
  */
 #include "sql/sql_internal.h"
 

@@ -2,16 +2,20 @@
  *
  * sql/sql_insert.c: which columns the INSERT that is being executed gives.
  *
- * SQLite gives a virtual table NULL for a column that an INSERT leaves out, and for one that it sets to NULL; of the defaults in
- * the CREATE TABLE that it was told it knows nothing. But a NULL that was said stays a NULL, and a column that was left out gets its
- * default. The text of the statement tells: INTO, the name of the table, and a list of columns; without a list all columns are
- * given, and with DEFAULT VALUES none.
+ * SQLite gives a virtual table NULL for a column that an INSERT leaves out, and for one that it
+ * sets to NULL; of the defaults in the CREATE TABLE that it was told it knows nothing. But a NULL
+ * that was said stays a NULL, and a column that was left out gets its default. The text of the
+ * statement tells: INTO, the name of the table, and a list of columns; without a list all columns
+ * are given, and with DEFAULT VALUES none.
  *
- * (G1) A virtual table has no triggers. So where the text of a statement that is being executed is an INSERT into the table, it is this
- *      one. If there are several, because a function runs statements of its own, they must agree.
- * (G2) Else the row comes from a temporary trigger, of a view or of another table; those of other schemas cannot use the table. All that
- *      temporary triggers insert into the table must agree, or the row is refused.
- * (G3) What was found holds for one execution of a statement: until another one runs, it runs again, or rows are counted.
+ * (G1) A virtual table has no triggers. So where the text of a statement that is being executed is
+ *      an INSERT into the table, it is this one. If there are several, because a function runs
+ *      statements of its own, they must agree.
+ * (G2) Else the row comes from a temporary trigger, of a view or of another table; those of other
+ *      schemas cannot use the table. All that temporary triggers insert into the table must agree,
+ *      or the row is refused.
+ * (G3) What was found holds for one execution of a statement: until another one runs, it runs
+ * again, or rows are counted.
  *
  * This is asked only for a NULL of a column that has a default.
  */
@@ -28,7 +32,8 @@ struct firn_sql_insert {
     uint8_t seen[]; /* of each column */
 };
 
-/* Notes the list of columns that begins at text[at], or what else comes after the name of the table. */
+/* Notes the list of columns that begins at text[at], or what else comes after the name of the
+ * table. */
 static void
 note_list(const struct firn_sql_table *table, const char *text, size_t at, uint8_t *seen)
 {
@@ -71,7 +76,8 @@ note_list(const struct firn_sql_table *table, const char *text, size_t at, uint8
     sqlite3_free(given);
 }
 
-/* Notes what a text inserts into the table. is_statement: the text is one statement, so there is no more than one INTO. */
+/* Notes what a text inserts into the table. is_statement: the text is one statement, so there is no
+ * more than one INTO. */
 static bool
 note_text(const struct firn_sql_table *table, const char *text, bool is_statement, uint8_t *seen)
 {

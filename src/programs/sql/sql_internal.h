@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * sql/sql_internal.h: what the files of the room share. Only files of this folder include it. (The interface of the room is
- * sql/sql.h: firn_sql_register and sqlite3_firnsqlite_init.)
+ * sql/sql_internal.h: what the files of the room share. Only files of this folder include it. (The
+ * interface of the room is sql/sql.h: firn_sql_register and sqlite3_firnsqlite_init.)
  *
- * A connection (sqlite3 *) has one `struct firn_sql`, made by firn_sql_register and released with the connection's
- * functions and modules. It knows the stores that were attached. All of it is used under SQLite's mutex of the
- * connection. Stores that are open for writing are shared by all connections of the process (sql_store.c).
+ * A connection (sqlite3 *) has one `struct firn_sql`, made by firn_sql_register and released with
+ * the connection's functions and modules. It knows the stores that were attached. All of it is used
+ * under SQLite's mutex of the connection. Stores that are open for writing are shared by all
+ * connections of the process (sql_store.c).
  *
- * Codes: functions that return `int` and take a firn_error return codes of firn; those that say so return codes of SQLite.
+ * Codes: functions that return `int` and take a firn_error return codes of firn; those that say so
+ * return codes of SQLite.
  */
 #ifndef FIRN_SQL_SQL_INTERNAL_H
 #define FIRN_SQL_SQL_INTERNAL_H
@@ -38,7 +40,8 @@ struct firn_sql {
     int levels[FIRN_SQL_LEVELS_MAX]; /* of savepoints that are open, ascending */
     size_t level_count;
     bool
-        has_damage; /* a graph was damaged, and nobody has asked yet: firn_sql_vectors_take_damage */
+        /* a graph was damaged, and nobody has asked yet: firn_sql_vectors_take_damage */
+        has_damage;
     int unset_level; /* 1 + that of a savepoint that could not be set; 0: there is none */
     char *
         only; /* of sql_confine.c: the one path that is opened; NULL: each that the program names */
@@ -57,24 +60,28 @@ int firn_sql_function(struct firn_sql *sql, const char *name, int argument_count
 struct firn_sql *firn_sql_of(sqlite3_context *ctx);
 /* The struct of a connection; NULL: firn is not registered with it. */
 struct firn_sql *firn_sql_find(sqlite3 *db);
-/* Registers a module whose client data (pAux of xConnect) is the connection's struct. A code of SQLite. */
+/* Registers a module whose client data (pAux of xConnect) is the connection's struct. A code of
+ * SQLite. */
 int firn_sql_module(struct firn_sql *sql, const char *name, const sqlite3_module *module);
 sqlite3 *firn_sql_db(const struct firn_sql *sql);
-/* Has SQLite read its schemas again, and so connect all virtual tables anew, before the next statement. False if that must wait,
- * because a statement that writes is running. */
+/* Has SQLite read its schemas again, and so connect all virtual tables anew, before the next
+ * statement. False if that must wait, because a statement that writes is running. */
 bool firn_sql_reset(struct firn_sql *sql);
 
-/* For xOpen: makes a zeroed cursor of `size` bytes, which begins with an sqlite3_vtab_cursor. A code of SQLite. */
+/* For xOpen: makes a zeroed cursor of `size` bytes, which begins with an sqlite3_vtab_cursor. A
+ * code of SQLite. */
 int firn_sql_new_cursor(size_t size, sqlite3_vtab_cursor **out);
 
 /* ==== whose statement calls (sql_effect.c) ==== */
 
-/* Whether a function that does more than compute may act: FIRN_DENIED, with a text that names it, if it is not called by a
- * statement of the program itself. */
+/* Whether a function that does more than compute may act: FIRN_DENIED, with a text that names it,
+ * if it is not called by a statement of the program itself. */
 int firn_sql_effect_check(const struct firn_sql *sql, const char *name, firn_error *err);
-/* Whether the one statement that is being executed is a CREATE: the program itself makes a virtual table. */
+/* Whether the one statement that is being executed is a CREATE: the program itself makes a virtual
+ * table. */
 bool firn_sql_effect_is_create(const struct firn_sql *sql);
-/* An execution of a statement that writes, or of several inside of each other. Zeroed, it is none. */
+/* An execution of a statement that writes, or of several inside of each other. Zeroed, it is
+ * none. */
 struct firn_sql_execution {
     const sqlite3_stmt *statement;
     int runs;
@@ -85,13 +92,14 @@ struct firn_sql_execution {
 bool firn_sql_effect_is_writing(sqlite3_stmt *statement);
 /* Whether the present execution is another one than *last, which becomes it. */
 bool firn_sql_effect_is_new(const struct firn_sql *sql, struct firn_sql_execution *last);
-/* For xCreate and xConnect with arguments of modules that run what their arguments say: FIRN_DENIED, with a text, in a
- * schema that a file may have brought. */
+/* For xCreate and xConnect with arguments of modules that run what their arguments say:
+ * FIRN_DENIED, with a text, in a schema that a file may have brought. */
 int firn_sql_effect_check_schema(const char *module, const char *schema, firn_error *err);
 
 /* ==== what a connection may open (sql_confine.c) ==== */
 
-/* Whether the connection may open a path: FIRN_DENIED, with a text, if it is confined to another one. */
+/* Whether the connection may open a path: FIRN_DENIED, with a text, if it is confined to another
+ * one. */
 int firn_sql_confine_check(const struct firn_sql *sql, const char *path, firn_error *err);
 
 /* Called by firn_sql_register, one after the other. Codes of SQLite. */
@@ -113,7 +121,8 @@ struct firn_sql_table;
 
 /* ==== attached stores (sql_store.c) ==== */
 
-/* A store of a connection: what firn_attach made, or the first CREATE VIRTUAL TABLE over a path. Counted references. */
+/* A store of a connection: what firn_attach made, or the first CREATE VIRTUAL TABLE over a path.
+ * Counted references. */
 struct firn_sql_store {
     struct firn_sql *sql;
     firn_store *store;
@@ -147,30 +156,33 @@ struct firn_sql_store {
     uint64_t marks[FIRN_SQL_LEVELS_MAX]; /* savepoints of txn, of sql->levels */
 };
 
-/* The attached store with an alias or a path; NULL: the only one that is attached. FIRN_NOT_FOUND with a text,
- * also where NULL is ambiguous. Borrowed: good until control goes back to SQLite. */
+/* The attached store with an alias or a path; NULL: the only one that is attached. FIRN_NOT_FOUND
+ * with a text, also where NULL is ambiguous. Borrowed: good until control goes back to SQLite. */
 int firn_sql_store_find(struct firn_sql *sql, const char *name, struct firn_sql_store **out,
                         firn_error *err);
-/* The store and the table (firn's own name, borrowed) of a virtual table: by its name in SQL ("p_people"), or as
- * "alias.people". FIRN_NOT_FOUND. */
+/* The store and the table (firn's own name, borrowed) of a virtual table: by its name in SQL
+ * ("p_people"), or as "alias.people". FIRN_NOT_FOUND. */
 int firn_sql_store_find_table(struct firn_sql *sql, const char *name, struct firn_sql_store **out,
                               const char **out_table, firn_error *err);
 /* Who names the path of a store. */
 enum firn_sql_store_namer {
     FIRN_SQL_BY_PROGRAM, /* a statement of the program: it is opened */
-    FIRN_SQL_BY_SCHEMA /* a schema, which a file may have brought: the program must have named it before */
+    /* a schema, which a file may have brought: the program must have named it before */
+    FIRN_SQL_BY_SCHEMA
 };
-/* Opens a store for a path: the attached one, or a new one that is attached as name=path would. Options as those of
- * firn_attach: "read-only", "at=REF", …. Ends with firn_sql_store_unref. FIRN_DENIED. */
+/* Opens a store for a path: the attached one, or a new one that is attached as name=path would.
+ * Options as those of firn_attach: "read-only", "at=REF", …. Ends with firn_sql_store_unref.
+ * FIRN_DENIED. */
 int firn_sql_store_open(struct firn_sql *sql, enum firn_sql_store_namer namer, const char *path,
                         int option_count, const char *const *options, struct firn_sql_store **out,
                         firn_error *err);
-/* A word of the arguments of CREATE VIRTUAL TABLE without its quotes; the caller releases it with sqlite3_free. NULL: no
- * memory. */
+/* A word of the arguments of CREATE VIRTUAL TABLE without its quotes; the caller releases it with
+ * sqlite3_free. NULL: no memory. */
 char *firn_sql_store_unquote(const char *text);
 /* What was registered is given back: all stores close. */
 void firn_sql_store_detach_all(struct firn_sql *sql);
-/* The store is no longer attached, and closes, unless virtual tables are left that firn_attach did not make. */
+/* The store is no longer attached, and closes, unless virtual tables are left that firn_attach did
+ * not make. */
 void firn_sql_store_forget(struct firn_sql_store *store);
 /* Gives the reference of the connection's list back. */
 void firn_sql_store_remove(struct firn_sql_store *store);
@@ -191,8 +203,8 @@ struct firn_sql_name {
 };
 /* The names are given back; the virtual tables stay. */
 void firn_sql_attach_forget(struct firn_sql_store *store);
-/* Makes virtual tables for tables and keyspaces of an attached store that have none, and drops those whose table is gone.
- * Fills the error, which may be NULL. A code of SQLite. */
+/* Makes virtual tables for tables and keyspaces of an attached store that have none, and drops
+ * those whose table is gone. Fills the error, which may be NULL. A code of SQLite. */
 int firn_sql_attach_refresh(struct firn_sql_store *store, firn_error *err);
 
 /* The same of all attached stores, unless a transaction is open. Returns whether it was done. */
@@ -200,24 +212,25 @@ bool firn_sql_attach_look_again(sqlite3 *db);
 
 /* ==== what is read, and the transaction (sql_view.c) ==== */
 
-/* What a statement reads: the transaction of the connection where one is open, else one snapshot for all cursors that
- * are open at once, or the snapshot of `at`. Exactly one of both is set. */
+/* What a statement reads: the transaction of the connection where one is open, else one snapshot
+ * for all cursors that are open at once, or the snapshot of `at`. Exactly one of both is set. */
 struct firn_sql_view {
     firn_txn *txn;
     firn_snapshot *snapshot;
     uint64_t serial;            /* another one for each snapshot of the store; 0: of txn */
     struct firn_sql_shot *shot; /* private to sql_view.c */
 };
-/* Take a view in xFilter, unless the cursor has one that is current; release it in xClose. A scan or cursor made with view.txn must be
- * registered: see firn_sql_reader. */
+/* Take a view in xFilter, unless the cursor has one that is current; release it in xClose. A scan
+ * or cursor made with view.txn must be registered: see firn_sql_reader. */
 /* Whether a view that was taken before is what firn_sql_view_take would give now. */
 bool firn_sql_view_is_current(const struct firn_sql_store *store, const struct firn_sql_view *view);
 int firn_sql_view_take(struct firn_sql_store *store, struct firn_sql_view *out, firn_error *err);
 void firn_sql_view_release(struct firn_sql_store *store, struct firn_sql_view *view);
 
-/* Something that reads in view.txn and must be gone when the transaction ends: `detach` is called before the commit
- * (keep: fetch what is left into memory, FIRN_OK or a failure that fails the commit) and before a rollback (!keep: close;
- * reading on gives SQLITE_ABORT_ROLLBACK). Put it into your cursor; unlink in xClose. */
+/* Something that reads in view.txn and must be gone when the transaction ends: `detach` is called
+ * before the commit (keep: fetch what is left into memory, FIRN_OK or a failure that fails the
+ * commit) and before a rollback (!keep: close; reading on gives SQLITE_ABORT_ROLLBACK). Put it into
+ * your cursor; unlink in xClose. */
 struct firn_sql_reader {
     struct firn_sql_reader *next;
     struct firn_sql_reader **link; /* NULL: not registered */
@@ -226,7 +239,8 @@ struct firn_sql_reader {
 void firn_sql_view_link(struct firn_sql_store *store, struct firn_sql_reader *reader);
 void firn_sql_view_unlink(struct firn_sql_reader *reader);
 
-/* For sqlite3_module: xBegin, xSync, xCommit, xRollback, xSavepoint, xRelease, xRollbackTo of all modules. */
+/* For sqlite3_module: xBegin, xSync, xCommit, xRollback, xSavepoint, xRelease, xRollbackTo of all
+ * modules. */
 /* table: NULL if SQLite does not call xBegin. */
 int firn_sql_view_begin(struct firn_sql *sql, const sqlite3_vtab *table);
 int firn_sql_view_sync(struct firn_sql *sql, sqlite3_vtab *table);
@@ -240,30 +254,34 @@ void firn_sql_view_close(struct firn_sql_store *store);
 /* Later statements see what was committed by now. */
 void firn_sql_view_renew(struct firn_sql_store *store);
 
-/* The transaction of the connection for writing to the store; begins one. Only from xUpdate, between xBegin and xSync.
- * FIRN_READ_ONLY. */
+/* The transaction of the connection for writing to the store; begins one. Only from xUpdate,
+ * between xBegin and xSync. FIRN_READ_ONLY. */
 int firn_sql_view_write(struct firn_sql_store *store, firn_txn **out, firn_error *err);
-/* FIRN_MISUSE with a text ("cannot NAME inside a transaction") if the connection is in BEGIN … COMMIT, else FIRN_OK: for
- * what is a commit of its own (checkpoint, restore, undo, create, drop). FIRN_READ_ONLY where the store is. */
+/* FIRN_MISUSE with a text ("cannot NAME inside a transaction") if the connection is in BEGIN …
+ * COMMIT, else FIRN_OK: for what is a commit of its own (checkpoint, restore, undo, create, drop).
+ * FIRN_READ_ONLY where the store is. */
 int firn_sql_store_check_change(struct firn_sql_store *store, const char *what, firn_error *err);
-/* Says that definitions were changed: later statements see the new state, and each table looks at its own when it is used. */
+/* Says that definitions were changed: later statements see the new state, and each table looks at
+ * its own when it is used. */
 void firn_sql_store_bump(struct firn_sql_store *store);
-/* Say that definitions or rows were changed otherwise than through the transaction (restore, undo, create, alter): later
- * statements see the new state, virtual tables read their definitions again, and those of new tables are made. A code of SQLite. */
+/* Say that definitions or rows were changed otherwise than through the transaction (restore, undo,
+ * create, alter): later statements see the new state, virtual tables read their definitions again,
+ * and those of new tables are made. A code of SQLite. */
 int firn_sql_store_changed(struct firn_sql_store *store);
 
 /* ==== errors (sql.c) ==== */
 
-/* SQLITE_BUSY_SNAPSHOT for FIRN_CONFLICT, SQLITE_BUSY, SQLITE_CORRUPT, SQLITE_FULL, SQLITE_NOMEM, SQLITE_READONLY,
- * SQLITE_INTERRUPT for FIRN_CANCELLED, SQLITE_CONSTRAINT for FIRN_EXISTS, SQLITE_TOOBIG for FIRN_LIMIT, SQLITE_IOERR, SQLITE_PERM,
- * SQLITE_ERROR. */
+/* SQLITE_BUSY_SNAPSHOT for FIRN_CONFLICT, SQLITE_BUSY, SQLITE_CORRUPT, SQLITE_FULL, SQLITE_NOMEM,
+ * SQLITE_READONLY, SQLITE_INTERRUPT for FIRN_CANCELLED, SQLITE_CONSTRAINT for FIRN_EXISTS,
+ * SQLITE_TOOBIG for FIRN_LIMIT, SQLITE_IOERR, SQLITE_PERM, SQLITE_ERROR. */
 int firn_sql_code(int code);
 /* Fails the function with code and text. */
 void firn_sql_fail(sqlite3_context *ctx, const firn_error *err);
 /* Sets zErrMsg; returns the code of SQLite, for the caller to return. */
 int firn_sql_fail_table(sqlite3_vtab *table, const firn_error *err);
-/* Whether the connection was interrupted, for callbacks of scans: a callback's ctx is a struct that begins as
- * {.db = …}, and ends with firn_sql_ask_end. FIRN_CANCELLED, which fails as SQLite's own interrupts do. */
+/* Whether the connection was interrupted, for callbacks of scans: a callback's ctx is a struct that
+ * begins as {.db = …}, and ends with firn_sql_ask_end. FIRN_CANCELLED, which fails as SQLite's own
+ * interrupts do. */
 struct firn_sql_asking {
     sqlite3 *db;
     sqlite3_stmt *stmt; /* stepping it fails when an interrupt is due; NULL: never asked */
@@ -296,7 +314,8 @@ struct firn_sql_table {
     struct firn_sql_table *next;  /* of the store's */
     firn_table *table;
     firn_keyspace *
-        keyspace; /* of sql_keyspace.c: there is no table then, and only bounds of the key are computed */
+        /* of sql_keyspace.c: there is no table then, and only bounds of the key are computed */
+        keyspace;
     char *schema;     /* of SQLite: "temp", "main" */
     char *name;       /* in SQL */
     char *table_name; /* in the store */
@@ -325,14 +344,16 @@ struct firn_sql_table {
 
 /* How SQLite knows the rows of a table whose key is one column of this type. */
 enum firn_sql_identity firn_sql_table_identity(firn_type type);
-/* Whether a column of a scan is still the one that SQLite was told of: not one that was dropped and made anew with another
- * type. FIRN_INVALID. */
+/* Whether a column of a scan is still the one that SQLite was told of: not one that was dropped and
+ * made anew with another type. FIRN_INVALID. */
 int firn_sql_table_check_column(const struct firn_sql_table *table, uint32_t column,
                                 const firn_scan *scan, size_t place, firn_error *err);
-/* Checks, a few times a second, whether the table still has the definition that SQLite knows. If not, SQLite reads its schemas again
- * before the next statement; a running statement keeps its column names. */
+/* Checks, a few times a second, whether the table still has the definition that SQLite knows. If
+ * not, SQLite reads its schemas again before the next statement; a running statement keeps its
+ * column names. */
 void firn_sql_table_check(struct firn_sql_table *table);
-/* Does that at once. Called when a statement has failed, because it may have used an old definition. */
+/* Does that at once. Called when a statement has failed, because it may have used an old
+ * definition. */
 void firn_sql_table_check_now(struct firn_sql_table *table);
 /* What xConnect is given. */
 struct firn_sql_connecting {
@@ -367,12 +388,12 @@ int firn_sql_table_rollback_to(sqlite3_vtab *table, int level);
 int firn_sql_table_rename(sqlite3_vtab *vtab, const char *name);
 /* Rows, as well as it is known without counting; at least 1. */
 double firn_sql_table_rows(struct firn_sql_table *table);
-/* What SQLite calls column i: it does not tell "a" from "A", so of such columns the first keeps its name, and the others
- * get their number after it, "A:2". */
+/* What SQLite calls column i: it does not tell "a" from "A", so of such columns the first keeps its
+ * name, and the others get their number after it, "A:2". */
 void firn_sql_table_column_name(const firn_table_def *def, size_t i,
                                 char out[FIRN_SQLTEXT_NAME_SIZE]);
-/* Whether the INSERT that is being executed gives a column of the table, or leaves it out (sql_insert.c). FIRN_UNSUPPORTED where that
- * cannot be known. */
+/* Whether the INSERT that is being executed gives a column of the table, or leaves it out
+ * (sql_insert.c). FIRN_UNSUPPORTED where that cannot be known. */
 int firn_sql_insert_gives(struct firn_sql_table *table, uint32_t column, bool *out,
                           firn_error *err);
 /* xUpdate (sql_update.c), and what it needs is given back. */
@@ -405,7 +426,8 @@ enum firn_sql_role {
     FIRN_SQL_WHERE_UNKNOWN = 'u', /* one with a value that may be another each time */
     FIRN_SQL_WHERE_IN = 'i',      /* a list of values */
     FIRN_SQL_WHERE_JOIN =
-        'j', /* an equality with a value of another table, by which rows may be looked up in memory */
+        /* an equality with a value of another table, by which rows may be looked up in memory */
+    'j',
     FIRN_SQL_WHERE_VARYING = 'v', /* the same beside such an equality: SQLite tests it, too */
     FIRN_SQL_SORT = 'a',          /* no argument: rows are expected in the order of this column */
     FIRN_SQL_SORT_DESCENDING = 'd',
@@ -418,8 +440,9 @@ enum firn_sql_role {
 struct firn_sql_plan_item {
     enum firn_sql_role role;
     uint32_t
-        column; /* of FIRN_SQL_FEW the rows; of FIRN_SQL_SKIP those after the skipped ones, 0: all */
-    int op;     /* SQLITE_INDEX_CONSTRAINT_… */
+        /* of FIRN_SQL_FEW the rows; of FIRN_SQL_SKIP those after the skipped ones, 0: all */
+        column;
+    int op; /* SQLITE_INDEX_CONSTRAINT_… */
 };
 
 struct firn_sql_plan {
@@ -437,7 +460,8 @@ struct firn_sql_plan {
 
 /* xBestIndex. */
 int firn_sql_plan_best(sqlite3_vtab *table, sqlite3_index_info *info);
-/* What a row costs that is looked at and left out, in units of one that is given. `rows`: of the table, at least 1. */
+/* What a row costs that is looked at and left out, in units of one that is given. `rows`: of the
+ * table, at least 1. */
 double firn_sql_plan_test_cost(const struct firn_sql_table *table, double rows);
 /* Reads what firn_sql_plan_best wrote as idxStr. */
 void firn_sql_plan_read(const char *text, struct firn_sql_plan *out);
@@ -458,7 +482,8 @@ struct firn_sql_keep {
     char *plan;
     char *constants;
     size_t constants_size;
-    /* What lookups have cost until now, and found; which columns were asked for (bit 63: from 63 on). */
+    /* What lookups have cost until now, and found; which columns were asked for (bit 63: from 63
+     * on). */
     size_t gets;
     double spent;
     uint64_t spent_ns; /* the same, as measured */
@@ -477,7 +502,8 @@ struct firn_sql_keep {
 /* For xOpen and xClose: after the last one everything is given back. */
 void firn_sql_keep_enter(struct firn_sql_store *store);
 void firn_sql_keep_leave(struct firn_sql_store *store);
-/* What is kept for a plan, for a cursor that reads view->snapshot; released with the cursor. NULL: no memory. */
+/* What is kept for a plan, for a cursor that reads view->snapshot; released with the cursor. NULL:
+ * no memory. */
 struct firn_sql_keep *firn_sql_keep_take(struct firn_sql_table *table,
                                          const struct firn_sql_view *view, const char *plan_text,
                                          const struct firn_sql_plan *plan, sqlite3_value **values);
@@ -491,13 +517,14 @@ void firn_sql_keep_spend(struct firn_sql_keep *keep, const struct firn_sql_plan 
 /* Notes a lookup. Whether rows are in memory, or reading them is worth it. */
 bool firn_sql_keep_is_worth(struct firn_sql_keep *keep, struct firn_sql_table *table,
                             const struct firn_sql_plan *plan);
-/* Reads the table: keep->lookup, which stays NULL if there are too many rows. count, values: arguments of the plan. */
+/* Reads the table: keep->lookup, which stays NULL if there are too many rows. count, values:
+ * arguments of the plan. */
 int firn_sql_keep_read(struct firn_sql_keep *keep, const struct firn_sql_table *table,
                        firn_snapshot *snapshot, const struct firn_sql_plan *plan,
                        const struct firn_sql_keys *keys, int count, sqlite3_value **values,
                        firn_error *err);
-/* Which of the columns that a plan uses its scans have to read: all, or where it uses all of the table, those that SQLite has asked
- * for. keep: NULL is fine. */
+/* Which of the columns that a plan uses its scans have to read: all, or where it uses all of the
+ * table, those that SQLite has asked for. keep: NULL is fine. */
 uint64_t firn_sql_keep_columns(const struct firn_sql_keep *keep, const struct firn_sql_table *table,
                                uint64_t used);
 /* Gives back what no cursor uses. */
@@ -511,7 +538,8 @@ struct firn_sql_filter {
     bool is_many;  /* parameters[] are keys of one column */
     bool is_wider; /* rows may pass that SQLite's own test leaves out, NaNs apart */
     bool
-        must_sort; /* bounds could not be used, so that the order is not the one that was promised */
+        /* bounds could not be used, so that the order is not the one that was promised */
+        must_sort;
     firn_value lower[FIRN_TABLE_KEY_COLUMNS_MAX];
     firn_value upper[FIRN_TABLE_KEY_COLUMNS_MAX];
     size_t lower_count;
@@ -528,7 +556,8 @@ struct firn_sql_filter {
     struct firn_sql_memory *memory;
 };
 
-/* Leaves out the rows with a NaN, which is NULL in SQLite, in a column that a condition concerns. */
+/* Leaves out the rows with a NaN, which is NULL in SQLite, in a column that a condition
+ * concerns. */
 void firn_sql_filter_leave_nans_out(struct firn_sql_filter *filter,
                                     const struct firn_sql_table *table,
                                     const struct firn_sql_plan *plan);
@@ -536,20 +565,21 @@ void firn_sql_filter_leave_nans_out(struct firn_sql_filter *filter,
 int firn_sql_filter_init(struct firn_sql_filter *filter, const struct firn_sql_table *table,
                          const struct firn_sql_plan *plan, int count, sqlite3_value **values,
                          firn_error *err);
-/* The same of the conditions that are the same whatever the other tables of a join have, and no bounds. */
+/* The same of the conditions that are the same whatever the other tables of a join have, and no
+ * bounds. */
 int firn_sql_filter_init_constant(struct firn_sql_filter *filter,
                                   const struct firn_sql_table *table,
                                   const struct firn_sql_plan *plan, int count,
                                   sqlite3_value **values, firn_error *err);
-/* The same of the equalities alone: `fixed` and `joined_count` say of how many there is one value, `is_empty` that no row can be
- * equal. */
+/* The same of the equalities alone: `fixed` and `joined_count` say of how many there is one value,
+ * `is_empty` that no row can be equal. */
 void firn_sql_filter_init_keys(struct firn_sql_filter *filter, const struct firn_sql_table *table,
                                const struct firn_sql_plan *plan, sqlite3_value **values);
 void firn_sql_filter_deinit(struct firn_sql_filter *filter);
 /* Of a filter whose values have gone elsewhere. */
 void firn_sql_filter_free_memory(struct firn_sql_memory *memory);
-/* Whether a comparison of a column with a value is the same for firn as for SQLite whatever the value is (constant NULL), or for this
- * constant. */
+/* Whether a comparison of a column with a value is the same for firn as for SQLite whatever the
+ * value is (constant NULL), or for this constant. */
 bool firn_sql_filter_is_exact(const firn_table_column *column, int op, sqlite3_value *constant);
 /* Whether values of the type bound a part of an order. */
 bool firn_sql_filter_can_seek(firn_type type);
@@ -562,7 +592,8 @@ enum firn_sql_source {
     FIRN_SQL_FROM_POINT,
     FIRN_SQL_FROM_SCAN,
     FIRN_SQL_FROM_SKIPPED, /* rows that are counted, and were not read; the scan is after them */
-    FIRN_SQL_FROM_KEYS, /* a scan of the key's columns alone, until one is asked for that is not there */
+    /* a scan of the key's columns alone, until one is asked for that is not there */
+    FIRN_SQL_FROM_KEYS,
     FIRN_SQL_FROM_LOOKUP,
     FIRN_SQL_FROM_MERGE, /* a scan that goes along with keys (sql_merge.c) */
     FIRN_SQL_FROM_KEPT,
@@ -641,33 +672,36 @@ firn_sql_cursor_table(const struct firn_sql_cursor *cursor)
 void firn_sql_cursor_key(const struct firn_sql_cursor *cursor, firn_value *out);
 /* Whether the cursor has this plan. */
 bool firn_sql_cursor_scan_has_plan(const struct firn_sql_cursor *cursor, const char *text);
-/* Takes a plan: which columns are read, and what gives their values to SQLite. Requires: the cursor keeps nothing of another one. */
+/* Takes a plan: which columns are read, and what gives their values to SQLite. Requires: the cursor
+ * keeps nothing of another one. */
 int firn_sql_cursor_scan_plan(struct firn_sql_cursor *cursor, const char *text, firn_error *err);
-/* From now on reads these columns of the plan (as plan.used has them) and those of the key. Another one that is asked for is read by
- * the row's key. Requires: the cursor is at no row, and has no scan. */
+/* From now on reads these columns of the plan (as plan.used has them) and those of the key. Another
+ * one that is asked for is read by the row's key. Requires: the cursor is at no row, and has no
+ * scan. */
 int firn_sql_cursor_scan_read_only(struct firn_sql_cursor *cursor, uint64_t used, firn_error *err);
 /* Gives back what a plan needs. */
 void firn_sql_cursor_scan_forget(struct firn_sql_cursor *cursor);
-/* Opens a scan by the bounds and conditions of a filter, and goes to its first row. skip: rows that SQLite will count and
- * not look at. */
+/* Opens a scan by the bounds and conditions of a filter, and goes to its first row. skip: rows that
+ * SQLite will count and not look at. */
 int firn_sql_cursor_scan_open(struct firn_sql_cursor *cursor, const struct firn_sql_filter *filter,
                               uint64_t skip, firn_error *err);
 /* Goes to the first row of the next batch. */
 int firn_sql_cursor_scan_next(struct firn_sql_cursor *cursor, firn_error *err);
-/* Opens a scan of all rows from a key on that a filter has no condition against, and goes to its first row. Requires: the first
- * column of the key is a whole number. */
+/* Opens a scan of all rows from a key on that a filter has no condition against, and goes to its
+ * first row. Requires: the first column of the key is a whole number. */
 int firn_sql_cursor_scan_from(struct firn_sql_cursor *cursor, const struct firn_sql_filter *filter,
                               int64_t key, firn_error *err);
-/* A column is wanted of a row that was skipped, or of which only the key is scanned: reads on from there with all columns. The
- * source is FIRN_SQL_FROM_SCAN then. */
+/* A column is wanted of a row that was skipped, or of which only the key is scanned: reads on from
+ * there with all columns. The source is FIRN_SQL_FROM_SCAN then. */
 int firn_sql_cursor_scan_widen(struct firn_sql_cursor *cursor, firn_error *err);
 
 /* ==== lookups by ascending keys (sql_merge.c) ==== */
 
 /* Whether the cursor's plan looks up rows by the first column of the key alone, a whole number. */
 bool firn_sql_merge_is_possible(const struct firn_sql_cursor *cursor);
-/* Goes to the rows that a lookup asks for, if the cursor merges: *out. Else notes the key. Where it is the wrong one, may_merge
- * becomes false, and the caller has to end the scan if there is one. Requires: may_merge. */
+/* Goes to the rows that a lookup asks for, if the cursor merges: *out. Else notes the key. Where it
+ * is the wrong one, may_merge becomes false, and the caller has to end the scan if there is one.
+ * Requires: may_merge. */
 int firn_sql_merge_find(struct firn_sql_cursor *cursor, sqlite3_value **values, bool *out,
                         firn_error *err);
 /* Begins with the key that was noted. filter: as for firn_sql_cursor_scan_from. */
@@ -682,14 +716,15 @@ enum { FIRN_SQL_VECTORS_COLUMNS = 2 }; /* the hidden ones */
 
 /* Appends the hidden columns that a table with vectors has. */
 void firn_sql_vectors_declare(const struct firn_sql_table *table, sqlite3_str *text);
-/* Whether a statement searches: the plan is then that of a scan with all constraints, and firn_sql_vectors_tell adds what
- * the search needs. A code of SQLite. */
+/* Whether a statement searches: the plan is then that of a scan with all constraints, and
+ * firn_sql_vectors_tell adds what the search needs. A code of SQLite. */
 bool firn_sql_vectors_is_search(const struct firn_sql_table *table, const sqlite3_index_info *info);
 int firn_sql_vectors_tell(const struct firn_sql_table *table, sqlite3_index_info *info);
 /* How many of the last arguments of xFilter are the search's, by idxNum; 0: it is none. */
 int firn_sql_vectors_arguments(int number);
-/* Searches. values: those arguments. *out is NULL where nothing can be found. FIRN_UNSUPPORTED where k counts rows that SQLite would
- * leave out afterwards. *out_stream: there may be more rows than these; ends with firn_sql_vectors_end, also after a failure. */
+/* Searches. values: those arguments. *out is NULL where nothing can be found. FIRN_UNSUPPORTED
+ * where k counts rows that SQLite would leave out afterwards. *out_stream: there may be more rows
+ * than these; ends with firn_sql_vectors_end, also after a failure. */
 struct firn_sql_stream;
 int firn_sql_vectors_search(const struct firn_sql_table *table, const struct firn_sql_view *view,
                             const struct firn_sql_filter *filter, int number,
@@ -701,23 +736,26 @@ int firn_sql_vectors_more(const struct firn_sql_table *table, const struct firn_
                           firn_error *err);
 /* NULL is fine. */
 void firn_sql_vectors_end(struct firn_sql_stream *stream);
-/* Whether SQLite tells the table of each condition that stands beside its MATCH in the statement that is being executed, as far as its
- * text tells (sql_terms.c). *out is one of which it does not, of sqlite3_malloc. */
+/* Whether SQLite tells the table of each condition that stands beside its MATCH in the statement
+ * that is being executed, as far as its text tells (sql_terms.c). *out is one of which it does not,
+ * of sqlite3_malloc. */
 bool firn_sql_terms_check(const struct firn_sql_table *table, char **out);
 /* Searches for k rows. vector: as firn_distance takes it. where: a condition of firn, or NULL. */
 int firn_sql_vectors_find(const struct firn_sql_table *table, const struct firn_sql_view *view,
                           size_t column, sqlite3_value *vector, const char *where, uint64_t k,
                           firn_search_result **out, firn_error *err);
-/* What a scan of the table has to give if the statement asks for the nearest rows by ORDER BY firn_distance(...) LIMIT
- * (sql_nearest.c), released by the caller; NULL: all rows. */
+/* What a scan of the table has to give if the statement asks for the nearest rows by ORDER BY
+ * firn_distance(...) LIMIT (sql_nearest.c), released by the caller; NULL: all rows. */
 firn_search_result *firn_sql_nearest_find(const struct firn_sql_table *table,
                                           const struct firn_sql_view *view);
-/* Whether a column is one of the hidden ones; gives its value for a row of what was found, if anything was. */
+/* Whether a column is one of the hidden ones; gives its value for a row of what was found, if
+ * anything was. */
 bool firn_sql_vectors_has(const struct firn_sql_table *table, size_t number);
 void firn_sql_vectors_give(const struct firn_sql_table *table, const firn_search_result *found,
                            size_t row, sqlite3_context *ctx, size_t number);
 
-/* ==== statements that a scan answers: their groups as a virtual table (sql_query.c, sql_groups.c) ==== */
+/* ==== statements that a scan answers: their groups as a virtual table (sql_query.c, sql_groups.c)
+ * ==== */
 
 /* A statement that was recognised. */
 struct firn_sql_query {
@@ -733,13 +771,15 @@ struct firn_sql_query {
 /* The type of the pointer to a query that firn_groups takes. */
 extern const char firn_sql_groups_pointer[];
 
-/* Opens the table of a query as the view has it, with its definition as text, which is released with firn_release. */
+/* Opens the table of a query as the view has it, with its definition as text, which is released
+ * with firn_release. */
 int firn_sql_groups_open_table(const struct firn_sql_query *query, const struct firn_sql_view *view,
                                firn_table **out_table, char **out_definition, firn_error *err);
 /* Registers firn_groups. A code of SQLite. */
 int firn_sql_groups_register(struct firn_sql *sql);
 
-/* ==== table-valued functions whose rows are collected when they are asked for, and rows as JSON (sql_rows.c) ==== */
+/* ==== table-valued functions whose rows are collected when they are asked for, and rows as JSON
+ * (sql_rows.c) ==== */
 
 enum { FIRN_SQL_ROWS_ARGUMENTS_MAX = 18 };
 
@@ -755,7 +795,8 @@ void firn_sql_rows_text_or_null(struct firn_sql_rows *rows, const char *text);
 void firn_sql_rows_bytes(struct firn_sql_rows *rows, firn_slice bytes);
 /* A time as SQLite's functions read it, "2026-01-31 23:59:59.123", UTC. */
 void firn_sql_rows_time(struct firn_sql_rows *rows, int64_t since_epoch_ns);
-/* FIRN_NO_MEMORY if cells were lost, FIRN_CANCELLED if the connection was interrupted; asked after each row. */
+/* FIRN_NO_MEMORY if cells were lost, FIRN_CANCELLED if the connection was interrupted; asked after
+ * each row. */
 FIRN_MUST_CHECK int firn_sql_rows_go_on(struct firn_sql_rows *rows);
 /* The same for callbacks of long operations, whose ctx is the rows. */
 int firn_sql_rows_on_progress(void *ctx, const firn_progress *progress);
@@ -789,8 +830,8 @@ void firn_sql_rows_json_value(sqlite3_str *out, const firn_table_column *column,
 
 /* ==== checkpoints and versions of rows (sql_history.c, sql_diff.c) ==== */
 
-/* The store and the table that a name means: that of a virtual table, or of a table that only checkpoints of the
- * only attached store have. Borrowed until control goes back to SQLite. */
+/* The store and the table that a name means: that of a virtual table, or of a table that only
+ * checkpoints of the only attached store have. Borrowed until control goes back to SQLite. */
 int firn_sql_history_find(struct firn_sql *sql, const char *name, struct firn_sql_store **out,
                           const char **out_table, firn_error *err);
 

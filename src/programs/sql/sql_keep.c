@@ -2,26 +2,32 @@
  *
  * sql/sql_keep.c: what a statement keeps of a table that it looks up again and again.
  *
- * A lookup in a store costs as much as dozens of rows of a scan, one by a range as thousands, a row by an index as dozens
- * again. A statement that has spent as much on lookups as reading the table once would cost gets the table read into memory
- * (sqlvalue_lookup.c). A correlated subquery opens its cursor anew for each row of the outer statement, so what was spent and read
- * belongs not to a cursor but to the table, until all cursors over the store are closed: the end of the statement, or of several.
+ * A lookup in a store costs as much as dozens of rows of a scan, one by a range as thousands, a row
+ * by an index as dozens again. A statement that has spent as much on lookups as reading the table
+ * once would cost gets the table read into memory (sqlvalue_lookup.c). A correlated subquery opens
+ * its cursor anew for each row of the outer statement, so what was spent and read belongs not to a
+ * cursor but to the table, until all cursors over the store are closed: the end of the statement,
+ * or of several.
  *
  * Lookups of one cursor by keys that ascend need no memory for that (sql_merge.c).
  *
- * What a lookup costs is estimated, and measured: where blocks push each other out of the cache, it is a hundred times as much.
+ * What a lookup costs is estimated, and measured: where blocks push each other out of the cache, it
+ * is a hundred times as much.
  *
- * That spends about twice what reading the table at the first lookup would have cost. So the table remembers for a few plans
- * that reading was worth it, and the next statement with such a plan reads after an eighth of the lookups. If it turns
- * out to make fewer lookups than would pay, the plan is forgotten.
+ * That spends about twice what reading the table at the first lookup would have cost. So the table
+ * remembers for a few plans that reading was worth it, and the next statement with such a plan
+ * reads after an eighth of the lookups. If it turns out to make fewer lookups than would pay, the
+ * plan is forgotten.
  *
- * Cursors share what is kept if they read the same snapshot, with the same plan, and with the same constants: two subqueries of
- * a statement may have plans that look alike, and differ in a constant.
+ * Cursors share what is kept if they read the same snapshot, with the same plan, and with the same
+ * constants: two subqueries of a statement may have plans that look alike, and differ in a
+ * constant.
  *
- * Of a statement's columns those are read that SQLite has asked for up to then: for EXISTS (SELECT * …) it says that it
- * uses all. One that is missing later is read from the store by the row's key; if that happens often, the table is read again.
- * Lookups in the store read no more than those columns either, as soon as many have shown which: blocks of all columns of
- * a large table would push each other out of the cache.
+ * Of a statement's columns those are read that SQLite has asked for up to then: for EXISTS (SELECT
+ * * …) it says that it uses all. One that is missing later is read from the store by the row's key;
+ * if that happens often, the table is read again. Lookups in the store read no more than those
+ * columns either, as soon as many have shown which: blocks of all columns of a large table would
+ * push each other out of the cache.
  *
  * Locking: under the mutex of the connection.
  */
@@ -31,13 +37,15 @@
 #include <time.h>
 SQLITE_EXTENSION_INIT3
 
-/* What lookups cost, in rows that are put into memory; looked at every so many lookups, after the first few. */
+/* What lookups cost, in rows that are put into memory; looked at every so many lookups, after the
+ * first few. */
 enum { ROWS_PER_GET = 64, ROWS_PER_RANGE = 1000, GETS = 16 };
 #define NS_PER_ROW 100.0 /* that is put into memory */
 /* Of what reading costs, a plan that was worth it spends this part on lookups. */
 enum { WORTHY_PART = 8 };
-/* So many rows have shown which columns are asked for: for memory, where one more is cheap; for scans. So many rows of which one was
- * missing make the table be read again, and scans read all columns. */
+/* So many rows have shown which columns are asked for: for memory, where one more is cheap; for
+ * scans. So many rows of which one was missing make the table be read again, and scans read all
+ * columns. */
 enum { FOUND_MIN = 4, FOUND_MANY = 64, MISSED_MAX = 64 };
 
 /* ---- plans that were worth it ---- */
@@ -339,7 +347,8 @@ select_of(struct firn_sql_keep *keep, const struct firn_sql_table *table,
     return sqlite3_str_finish(reading.select);
 }
 
-/* A column that was dropped and made anew with another type is not the one that SQLite was told of. */
+/* A column that was dropped and made anew with another type is not the one that SQLite was told
+ * of. */
 static int
 check_types(const struct firn_sql_keep *keep, const struct firn_sql_table *table, firn_scan *scan,
             firn_error *err)

@@ -4,15 +4,17 @@
  *
  *     CREATE VIRTUAL TABLE temp.sessions USING firn_keyspace('app.firn', 'sessions' [, blob])
  *
- * Keys are TEXT, and values are TEXT where they are UTF-8 without NUL, else BLOB; with the option blob both are BLOB always.
- * Expires is when a value disappears, in milliseconds since 1970, or NULL.
+ * Keys are TEXT, and values are TEXT where they are UTF-8 without NUL, else BLOB; with the option
+ * blob both are BLOB always. Expires is when a value disappears, in milliseconds since 1970, or
+ * NULL.
  *
- * To the planner this is a table of one key column whose other columns cannot be asked for anything (struct firn_sql_table with a
- * keyspace): equality, bounds, prefixes and order of the key are pushed down, the rest is SQLite's. A cursor of firn
- * walks the range; one key whose expiry does not matter is got directly.
+ * To the planner this is a table of one key column whose other columns cannot be asked for anything
+ * (struct firn_sql_table with a keyspace): equality, bounds, prefixes and order of the key are
+ * pushed down, the rest is SQLite's. A cursor of firn walks the range; one key whose expiry does
+ * not matter is got directly.
  *
- * Writing reads the entry first, because SQLite wants to be told of a key that is there already, and an UPDATE that sets one column keeps
- * the other.
+ * Writing reads the entry first, because SQLite wants to be told of a key that is there already,
+ * and an UPDATE that sets one column keeps the other.
  */
 #include "sql/sql_internal.h"
 

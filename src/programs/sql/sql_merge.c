@@ -2,17 +2,19 @@
  *
  * sql/sql_merge.c: lookups by keys that ascend: a scan goes along with them.
  *
- * A join often looks up a table in the order of its key, because the table that SQLite reads before is in the order of the same
- * numbers: the lines of an order for one order after the other. When it is time to read the table for such lookups (sql_keep.c), it
- * need not be put into memory: a scan by the key is opened once, and each lookup goes on from the row where the last one ended.
+ * A join often looks up a table in the order of its key, because the table that SQLite reads before
+ * is in the order of the same numbers: the lines of an order for one order after the other. When it
+ * is time to read the table for such lookups (sql_keep.c), it need not be put into memory: a scan
+ * by the key is opened once, and each lookup goes on from the row where the last one ended.
  * Together they read the table once at most, a batch at a time, as a merge join does.
  *
- * Keys may repeat, as long as the batch has the first row of the last one. If a key comes that is smaller, or whose rows began in
- * an earlier batch, the scan ends, and lookups go on as if there had been none.
+ * Keys may repeat, as long as the batch has the first row of the last one. If a key comes that is
+ * smaller, or whose rows began in an earlier batch, the scan ends, and lookups go on as if there
+ * had been none.
  *
  * Invariants:
- * (I1) While is_merging, rows before `at` have keys up to merge_key, and rows from `at` on are not below it. Without a scan all
- *      rows were passed.
+ * (I1) While is_merging, rows before `at` have keys up to merge_key, and rows from `at` on are not
+ *      below it. Without a scan all rows were passed.
  * (I2) merge_first is the first row with merge_key, if there is one, and it is in the batch.
  */
 #include "sql/sql_internal.h"

@@ -2,13 +2,15 @@
  *
  * sql/sql_nearest.c: ORDER BY firn_distance(...) LIMIT n as a search.
  *
- * SQLite shows a virtual table neither an ORDER BY of an expression nor the LIMIT beside it. When a scan of a table with
- * vectors begins, the text of the statement that is running tells (sqlparse/sqlparse_nearest.c). If it asks for the nearest
- * rows, the table gives these rows alone. SQLite sorts, counts and shows them as it would have done with all.
+ * SQLite shows a virtual table neither an ORDER BY of an expression nor the LIMIT beside it. When a
+ * scan of a table with vectors begins, the text of the statement that is running tells
+ * (sqlparse/sqlparse_nearest.c). If it asks for the nearest rows, the table gives these rows alone.
+ * SQLite sorts, counts and shows them as it would have done with all.
  *
- * The text is believed only if there is no doubt that it is that of this scan: just one statement of the connection is
- * running, its table has the name of this one, and no other table or view of the connection has that name. If fewer rows
- * are found than are wanted, or anything fails, the table is read as usual.
+ * The text is believed only if there is no doubt that it is that of this scan: just one statement
+ * of the connection is running, its table has the name of this one, and no other table or view of
+ * the connection has that name. If fewer rows are found than are wanted, or anything fails, the
+ * table is read as usual.
  */
 #include "sql/sql_internal.h"
 
@@ -64,7 +66,8 @@ is_of_table(const struct firn_sql_table *table, sqlite3 *db, const char *text)
     return is_it;
 }
 
-/* Searches; the vector is computed by SQLite. *out is NULL where that fails, or too few rows are found. */
+/* Searches; the vector is computed by SQLite. *out is NULL where that fails, or too few rows are
+ * found. */
 static void
 search(const struct firn_sql_table *table, const struct firn_sql_view *view, sqlite3 *db,
        const struct firn_sqlparse_nearest *nearest, firn_search_result **out)

@@ -2,27 +2,30 @@
  *
  * sql/sql_plan.c: which way SQLite's planner is offered into a table, and what it costs.
  *
- * SQLite asks with the constraints of a statement, the order that it would like, and the columns that it uses. For the
- * primary key and each index it is seen how many of its first columns have an equality, and whether the next one has bounds. All
- * columns of a unique order: one row is looked up by it. Else a range of the order is scanned, and every other
- * constraint that firn can compute is a condition of the scan. The cheapest order wins, sorting included.
+ * SQLite asks with the constraints of a statement, the order that it would like, and the columns
+ * that it uses. For the primary key and each index it is seen how many of its first columns have an
+ * equality, and whether the next one has bounds. All columns of a unique order: one row is looked
+ * up by it. Else a range of the order is scanned, and every other constraint that firn can compute
+ * is a condition of the scan. The cheapest order wins, sorting included.
  *
- * What a constraint means for firn depends on the value that it has when the statement runs (sql_filter.c). SQLite is only told to omit
- * its own test where firn's is the same for every value; elsewhere firn leaves out what surely is not wanted, and SQLite tests the
- * rest.
+ * What a constraint means for firn depends on the value that it has when the statement runs
+ * (sql_filter.c). SQLite is only told to omit its own test where firn's is the same for every
+ * value; elsewhere firn leaves out what surely is not wanted, and SQLite tests the rest.
  *
- * LIMIT and OFFSET say how many rows are likely to be wanted, so that no more are read at first, and how many are likely to be
- * skipped before them, which are counted without reading them (sql_cursor.c). SQLite would let a virtual table do all of both, but the
- * versions that are tested here also do so where a condition between two columns of the table is left to test, of which the table
- * is not told. So SQLite itself counts the rows.
+ * LIMIT and OFFSET say how many rows are likely to be wanted, so that no more are read at first,
+ * and how many are likely to be skipped before them, which are counted without reading them
+ * (sql_cursor.c). SQLite would let a virtual table do all of both, but the versions that are tested
+ * here also do so where a condition between two columns of the table is left to test, of which the
+ * table is not told. So SQLite itself counts the rows.
  *
  * The plan is handed to xFilter as a text: a head, and an item for each argument.
  *
  *     P|S order a|d o|- used ROLE column op ROLE column op …
  *
- * Costs are in units of a row that is scanned, as SQLite's own are about. Numbers of rows come from what firn knows of the table without
- * counting, shares of it from the smallest and largest values of a column where the statement has a constant, and from the guesses
- * that SQLite makes itself elsewhere.
+ * Costs are in units of a row that is scanned, as SQLite's own are about. Numbers of rows come from
+ * what firn knows of the table without counting, shares of it from the smallest and largest values
+ * of a column where the statement has a constant, and from the guesses that SQLite makes itself
+ * elsewhere.
  */
 #include "sql/sql_internal.h"
 
@@ -33,8 +36,9 @@ SQLITE_EXTENSION_INIT3
 
 enum { WISHES_MAX = 64 };
 
-/* In units of a row that is given out, 100 ns: a row by its key; by a unique index; opening a scan; a lookup in memory; an entry of an
- * index without its row. A row that a scan looks at and leaves out costs much less. */
+/* In units of a row that is given out, 100 ns: a row by its key; by a unique index; opening a scan;
+ * a lookup in memory; an entry of an index without its row. A row that a scan looks at and leaves
+ * out costs much less. */
 enum { COST_GET = 25, COST_GET_BY_INDEX = 40, COST_OPEN = 60, COST_LOOKUP = 6, COST_ENTRY = 2 };
 #define COST_TEST 0.05
 #define COST_TEST_IN_MEMORY 0.7 /* of a row that is not in a file yet: rows are merged one by one */
@@ -45,7 +49,8 @@ enum { COST_GET = 25, COST_GET_BY_INDEX = 40, COST_OPEN = 60, COST_LOOKUP = 6, C
 
 enum { FEW_MAX = 512 }; /* rows that a LIMIT wants, for which it matters that no more are read */
 
-/* Guesses: how many rows have a value, at least, where several may; how many values a dictionary has. */
+/* Guesses: how many rows have a value, at least, where several may; how many values a dictionary
+ * has. */
 enum { EQUAL_ROWS_MIN = 4, DICTIONARY_VALUES = 100, EQUAL_VALUES_GUESS = 20 };
 
 /* One constraint that can be used. */
@@ -149,8 +154,8 @@ place_of(const struct firn_sql_table *table, uint32_t column, sqlite3_value *con
     return at;
 }
 
-/* The longer the beginning that is fixed, the fewer rows. Without one SQLite gets all rows, but its test comes before the next table of a
- * join. */
+/* The longer the beginning that is fixed, the fewer rows. Without one SQLite gets all rows, but its
+ * test comes before the next table of a join. */
 static double
 share_of_pattern(int op, sqlite3_value *constant)
 {
@@ -347,9 +352,9 @@ collect_wishes(struct planning *planning)
     }
 }
 
-/* Shares are multiplied, as if what passes one constraint had nothing to do with another. But a month of a year is not a half by a
- * half of its rows: of two known bounds of a column the upper one's share is made that of the rows between them by the rows above
- * the lower one. */
+/* Shares are multiplied, as if what passes one constraint had nothing to do with another. But a
+ * month of a year is not a half by a half of its rows: of two known bounds of a column the upper
+ * one's share is made that of the rows between them by the rows above the lower one. */
 static void
 see_ranges(struct planning *planning)
 {
@@ -522,8 +527,8 @@ rows_of_equal(const struct planning *planning, const struct way *way)
     return rows > EQUAL_ROWS_MIN ? rows : EQUAL_ROWS_MIN;
 }
 
-/* Whether a constraint is an equality with a value that the statement has only when it runs, by which rows may be looked up
- * in memory. */
+/* Whether a constraint is an equality with a value that the statement has only when it runs, by
+ * which rows may be looked up in memory. */
 static bool
 is_join(const struct planning *planning, const struct wish *wish)
 {
@@ -532,7 +537,8 @@ is_join(const struct planning *planning, const struct wish *wish)
            firn_sql_filter_can_seek(planning->table->def->columns[wish->column].type);
 }
 
-/* Whether rows may be looked up in memory (sql_cursor.c): they are found by equalities, and not in a transaction. */
+/* Whether rows may be looked up in memory (sql_cursor.c): they are found by equalities, and not in
+ * a transaction. */
 static bool
 is_joined(const struct planning *planning, const struct way *way)
 {
@@ -550,8 +556,9 @@ is_joined(const struct planning *planning, const struct way *way)
            (store->snapshot != NULL || sqlite3_get_autocommit(store->sql->db) != 0);
 }
 
-/* Whether an index may have all that is asked for: the columns that a statement uses are those of the key, and those that bound the
- * index, which SQLite need not test. It does not say whether it uses them otherwise, too. */
+/* Whether an index may have all that is asked for: the columns that a statement uses are those of
+ * the key, and those that bound the index, which SQLite need not test. It does not say whether it
+ * uses them otherwise, too. */
 static bool
 is_bare(const struct planning *planning, const struct way *way)
 {
@@ -643,7 +650,8 @@ make_way(const struct planning *planning, size_t number, struct way *way)
             break;
         }
         if (planning->wishes[wish].is_in && shows_text(planning, column)) {
-            /* One value after the other, SQLite would compare them as texts, though they may be numbers. */
+            /* One value after the other, SQLite would compare them as texts, though they may be
+             * numbers. */
             if (order->count > 1 || !order->is_unique || planning->table->keyspace != NULL) {
                 break;
             }
@@ -779,8 +787,9 @@ tell(struct planning *planning, const struct way *way)
     info->orderByConsumed = is_ordered ? 1 : 0;
     info->estimatedCost = way->cost;
     info->estimatedRows = (sqlite3_int64)way->rows;
-    /* Never SQLITE_INDEX_SCAN_UNIQUE: for an argument of another class than the key's (name = 5, of a TEXT key) a cursor
-     * returns more rows than one, and SQLite tests them. An UPDATE or DELETE would stop at the first that fails. */
+    /* Never SQLITE_INDEX_SCAN_UNIQUE: for an argument of another class than the key's (name = 5, of
+     * a TEXT key) a cursor returns more rows than one, and SQLite tests them. An UPDATE or DELETE
+     * would stop at the first that fails. */
     info->idxFlags = 0;
     return info->idxStr != NULL ? SQLITE_OK : SQLITE_NOMEM;
 }
@@ -795,7 +804,8 @@ firn_sql_plan_test_cost(const struct firn_sql_table *table, double rows)
     return COST_TEST + share * (COST_TEST_IN_MEMORY - COST_TEST);
 }
 
-/* Of two ways that look rows up in memory in the end, the one that finds them by an order until then. */
+/* Of two ways that look rows up in memory in the end, the one that finds them by an order until
+ * then. */
 static bool
 is_sooner(const struct way *way, const struct way *best)
 {

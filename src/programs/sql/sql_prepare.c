@@ -35,7 +35,8 @@ is_database_or_temp(sqlite3 *db, const char *schema)
     return sqlite3_stricmp(schema, "temp") == 0 || is_database(db, schema);
 }
 
-/* Whether a name is that of a table of one of SQLite's databases that does not show one of the store as it is now. */
+/* Whether a name is that of a table of one of SQLite's databases that does not show one of the
+ * store as it is now. */
 static bool
 is_own_table(sqlite3 *db, const char *name)
 {
@@ -57,7 +58,8 @@ is_own_index(sqlite3 *db, const char *name)
     return has_row(db, "SELECT 1 FROM pragma_index_info(?1)", name);
 }
 
-/* Views and triggers of a database in memory would be gone with the connection: firn_create says so. */
+/* Views and triggers of a database in memory would be gone with the connection: firn_create says
+ * so. */
 static bool
 loses_views(sqlite3 *db)
 {
@@ -124,8 +126,8 @@ is_about_definitions(sqlite3 *db, const char *text)
     return is_index ? !is_own_index(db, name) : !is_own_table(db, name);
 }
 
-/* A call of firn_create, without rows, with the first statement of a text, which SQLite itself cannot read. Returns a code of
- * SQLite. */
+/* A call of firn_create, without rows, with the first statement of a text, which SQLite itself
+ * cannot read. Returns a code of SQLite. */
 static int
 prepare_definition(sqlite3 *db, const char *text, sqlite3_stmt **out, const char **out_rest)
 {

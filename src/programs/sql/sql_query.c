@@ -1,19 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * sql/sql_query.c: statements that firn's own scan answers: recognised by the room sqlparse, run here.
+ * sql/sql_query.c: statements that firn's own scan answers: recognised by the room sqlparse, run
+ * here.
  *
  *     SELECT c1, c2 FROM firn_query('SELECT kind, sum(price) FROM goods GROUP BY kind');
- *     CREATE VIRTUAL TABLE temp.sums USING firn_query('SELECT kind, sum(price) FROM goods GROUP BY kind');
- *     SELECT firn_explain('SELECT kind, sum(price) FROM goods GROUP BY kind');
+ *     CREATE VIRTUAL TABLE temp.sums USING firn_query('SELECT kind, sum(price) FROM goods GROUP BY
+ *     kind'); SELECT firn_explain('SELECT kind, sum(price) FROM goods GROUP BY kind');
  *
- * The columns of a table-valued function do not depend on its arguments: they are c1 to c32. A virtual table has
- * those of its statement, by their names; the statement is read again whenever the table is. Both answer any statement
- * that only reads: what is not recognised SQLite answers, and so it does where the scan finds that it cannot
- * (a sum that is too large, a NaN, which SQLite takes for null): then the query is "declined". A query that is
- * declined after rows of it were given fails instead; that takes a statement that is not sorted.
+ * The columns of a table-valued function do not depend on its arguments: they are c1 to c32. A
+ * virtual table has those of its statement, by their names; the statement is read again whenever
+ * the table is. Both answer any statement that only reads: what is not recognised SQLite answers,
+ * and so it does where the scan finds that it cannot (a sum that is too large, a NaN, which SQLite
+ * takes for null): then the query is "declined". A query that is declined after rows of it were
+ * given fails instead; that takes a statement that is not sorted.
  *
- * The groups come from the module firn_groups (sql_groups.c). firn_query may not be used by triggers and views, for a
- * statement of theirs would run as if its user had typed it.
+ * The groups come from the module firn_groups (sql_groups.c). firn_query may not be used by
+ * triggers and views, for a statement of theirs would run as if its user had typed it.
  */
 #include "sql/sql_internal.h"
 
@@ -260,7 +262,8 @@ fail_text(sqlite3_vtab *table, int rc, const char *text)
     return rc;
 }
 
-/* Prepares a statement that only reads, and is one. Returns a code of SQLite, with *out_error (of sqlite3_malloc). */
+/* Prepares a statement that only reads, and is one. Returns a code of SQLite, with *out_error (of
+ * sqlite3_malloc). */
 static int
 prepare(sqlite3 *db, const char *text, sqlite3_stmt **out, char **out_error)
 {

@@ -2,12 +2,13 @@
  *
  * sql/sql_rows.c: table-valued functions whose rows are collected when they are asked for.
  *
- * The library's listings call a function for each thing, and SQLite asks for one row after the other; so the rows of a
- * call lie in memory until its cursor is closed: cells in one array, their texts in another. Arguments are hidden
- * columns, as SQLite has it, so that a function may be joined with a table that gives them.
+ * The library's listings call a function for each thing, and SQLite asks for one row after the
+ * other; so the rows of a call lie in memory until its cursor is closed: cells in one array, their
+ * texts in another. Arguments are hidden columns, as SQLite has it, so that a function may be
+ * joined with a table that gives them.
  *
- * One module serves all functions: which one it is says its name, which SQLite gives to xConnect. The list of functions is
- * filled when the first connection registers them, and never changes.
+ * One module serves all functions: which one it is says its name, which SQLite gives to xConnect.
+ * The list of functions is filled when the first connection registers them, and never changes.
  */
 #include "sql/sql_internal.h"
 

@@ -2,28 +2,34 @@
  *
  * sql/sql_store.c: the stores of a connection, and how connections of one process share them.
  *
- * A store is open for writing once in the whole machine. So the connections of a process share a handle: the first one opens
- * it, the last one closes it. They are found by the real path of the directory. A connection that only wants to read
- * takes the handle that another one writes with, if there is one: it sees commits at once then. A store in memory
- * (":memory:") belongs to its connection.
+ * A store is open for writing once in the whole machine. So the connections of a process share a
+ * handle: the first one opens it, the last one closes it. They are found by the real path of the
+ * directory. A connection that only wants to read takes the handle that another one writes with, if
+ * there is one: it sees commits at once then. A store in memory (":memory:") belongs to its
+ * connection.
  *
- * A connection has a store once for each pair of path and state: `at` a checkpoint it is another one, which nothing can be
- * written to. It stays open until firn_detach, or the end of the connection, whatever becomes of its virtual tables:
- * SQLite makes those anew whenever it reads a schema.
+ * A connection has a store once for each pair of path and state: `at` a checkpoint it is another
+ * one, which nothing can be written to. It stays open until firn_detach, or the end of the
+ * connection, whatever becomes of its virtual tables: SQLite makes those anew whenever it reads a
+ * schema.
  *
- * Who names a path decides what becomes of it. One that a statement of the program names, in firn_attach or in CREATE VIRTUAL TABLE,
- * is opened. One that the schema of a database names when SQLite connects a virtual table is not: the schema may come from somebody
- * else, and SQLite connects tables even to list them. Such a table finds the store that the program has attached, or fails.
+ * Who names a path decides what becomes of it. One that a statement of the program names, in
+ * firn_attach or in CREATE VIRTUAL TABLE, is opened. One that the schema of a database names when
+ * SQLite connects a virtual table is not: the schema may come from somebody else, and SQLite
+ * connects tables even to list them. Such a table finds the store that the program has attached, or
+ * fails.
  *
- * A program that links this room can lend a store that it has open (firn_sql_store_lend): connections of its process that attach the
- * same path take that handle. Only the program closes it, after it has taken it back; or it leaves it to its last connection, which
- * calls the program's function then (firn_sql_store_leave).
+ * A program that links this room can lend a store that it has open (firn_sql_store_lend):
+ * connections of its process that attach the same path take that handle. Only the program closes
+ * it, after it has taken it back; or it leaves it to its last connection, which calls the program's
+ * function then (firn_sql_store_leave).
  *
- * Locking: shared_mutex guards the list of shared handles and their counts, and is held while a store is opened or closed,
- * so that two connections do not open it twice. All else is under the mutex of its connection.
+ * Locking: shared_mutex guards the list of shared handles and their counts, and is held while a
+ * store is opened or closed, so that two connections do not open it twice. All else is under the
+ * mutex of its connection.
  *
- * After fork the child has handles that refuse everything (firn/types.h). It does not find those of its parent here, and
- * may open stores of its own.
+ * After fork the child has handles that refuse everything (firn/types.h). It does not find those of
+ * its parent here, and may open stores of its own.
  */
 #include "sql/sql_internal.h"
 
@@ -613,8 +619,8 @@ remember_named(struct firn_sql *sql, const char *path, bool may_write, firn_erro
     return FIRN_OK;
 }
 
-/* A path that a schema names: only one that the program has named before, and no more than it wanted of it, because a file that
- * somebody else made may have brought the schema. */
+/* A path that a schema names: only one that the program has named before, and no more than it
+ * wanted of it, because a file that somebody else made may have brought the schema. */
 static int
 check_named(const struct firn_sql *sql, const char *path, const struct options *options,
             firn_error *err)

@@ -4,11 +4,13 @@
  *
  *     CREATE VIRTUAL TABLE temp.people USING firn('app.firn', 'people', at=before)
  *
- * SQLite is told of the columns when the virtual table is made or connected. It has to know how rows are named that it
- * changes (enum firn_sql_identity); for a key of several columns that is a hidden column which has them as one blob.
+ * SQLite is told of the columns when the virtual table is made or connected. It has to know how
+ * rows are named that it changes (enum firn_sql_identity); for a key of several columns that is a
+ * hidden column which has them as one blob.
  *
- * A table that is changed elsewhere is noticed now and then (firn_sql_table_check). Columns are asked for by their names, so a
- * statement that was prepared before goes on, unless it uses a column that is gone.
+ * A table that is changed elsewhere is noticed now and then (firn_sql_table_check). Columns are
+ * asked for by their names, so a statement that was prepared before goes on, unless it uses a
+ * column that is gone.
  *
  * Dropping the virtual table drops nothing of the store.
  */
@@ -371,7 +373,8 @@ declare(struct firn_sql_table *table, const char *declaration, char **text)
     if (rc == SQLITE_OK) {
         rc = sqlite3_vtab_config(db, SQLITE_VTAB_CONSTRAINT_SUPPORT, 1);
     }
-    /* A view or trigger of a database that was made by someone else must not reach a store of this user. */
+    /* A view or trigger of a database that was made by someone else must not reach a store of this
+     * user. */
     if (rc == SQLITE_OK && sqlite3_stricmp(table->schema, "temp") != 0) {
         rc = sqlite3_vtab_config(db, SQLITE_VTAB_DIRECTONLY);
     }
@@ -442,7 +445,8 @@ table_connect(sqlite3 *db, void *client, int count, const char *const *arguments
     return firn_sql_table_connect(&table_kind, &in, out, text);
 }
 
-/* Another function than table_connect: the same one would make a table of the module's name in every database. */
+/* Another function than table_connect: the same one would make a table of the module's name in
+ * every database. */
 static int
 table_create(sqlite3 *db, void *client, int count, const char *const *arguments, sqlite3_vtab **out,
              char **text)

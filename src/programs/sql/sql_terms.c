@@ -2,18 +2,23 @@
  *
  * sql/sql_terms.c: conditions beside a MATCH that SQLite does not tell a virtual table of.
  *
- * MATCH with k finds the k nearest rows of those that fulfil the other conditions. A condition that SQLite tests itself, such
- * as length(name) = 2, would take rows from these k, and the statement would give fewer than it asks for. SQLite tells a table of
- * comparisons of its columns alone, so the text of the statement tells of the others:
+ * MATCH with k finds the k nearest rows of those that fulfil the other conditions. A condition that
+ * SQLite tests itself, such as length(name) = 2, would take rows from these k, and the statement
+ * would give fewer than it asks for. SQLite tells a table of comparisons of its columns alone, so
+ * the text of the statement tells of the others:
  *
- * (T1) The conditions are the terms, joined by AND, of the WHERE that the MATCH is in, or of its ON and the WHERE after it. What stands
- *      around a subquery with the MATCH is applied to its rows, as it should be, unless SQLite takes both for one.
- * (T2) A term is told of if it is a column, an operator that SQLite has for tables, and something without a column of the table; or, of a
- *      comparison, the other way around. One without a column of the table does not choose among its rows.
- * (T3) A name is that of a column of the table if it is unqualified, or qualified as that before MATCH.
+ * (T1) The conditions are the terms, joined by AND, of the WHERE that the MATCH is in, or of its ON
+ *      and the WHERE after it. What stands around a subquery with the MATCH is applied to its rows,
+ *      as it should be, unless SQLite takes both for one.
+ * (T2) A term is told of if it is a column, an operator that SQLite has for tables, and something
+ *      without a column of the table; or, of a comparison, the other way around. One without a
+ *      column of the table does not choose among its rows.
+ * (T3) A name is that of a column of the table if it is unqualified, or qualified as that before
+ * MATCH.
  *
- * A term that is not understood counts as one that is not told of: the statement is refused, and its author leaves k out. If the
- * text is not found, as that of another program's view, nothing is said.
+ * A term that is not understood counts as one that is not told of: the statement is refused, and
+ * its author leaves k out. If the text is not found, as that of another program's view, nothing is
+ * said.
  */
 #include "sql/sql_internal.h"
 
@@ -279,7 +284,8 @@ check_clause(struct terms *terms, size_t at)
     }
 }
 
-/* Notes the qualifier of the column before MATCH; whether it is a column of vectors of the table. */
+/* Notes the qualifier of the column before MATCH; whether it is a column of vectors of the
+ * table. */
 static bool
 is_own_match(struct terms *terms, const struct token *column, const struct token *qualifier)
 {

@@ -2,23 +2,28 @@
  *
  * sql/sql_update.c: rows are inserted, changed and deleted by statements.
  *
- * SQLite calls for each row, inside of its transaction, which is one of firn (sql_view.c). It names the row by what
- * enum firn_sql_identity says. Of a row that is changed it gives all columns, and says of each whether the statement sets it: the others
- * are neither read nor written, so what SQLite cannot show exactly stays as it is.
+ * SQLite calls for each row, inside of its transaction, which is one of firn (sql_view.c). It names
+ * the row by what enum firn_sql_identity says. Of a row that is changed it gives all columns, and
+ * says of each whether the statement sets it: the others are neither read nor written, so what
+ * SQLite cannot show exactly stays as it is.
  *
- * NULL for a column with a default, in an INSERT, means the default if the statement leaves the column out (sql_insert.c), or if
- * the column cannot be null and the statement says OR REPLACE, as in SQLite.
+ * NULL for a column with a default, in an INSERT, means the default if the statement leaves the
+ * column out (sql_insert.c), or if the column cannot be null and the statement says OR REPLACE, as
+ * in SQLite.
  *
- * A key that is changed is a row that is deleted and another one that is inserted, with a savepoint around both.
+ * A key that is changed is a row that is deleted and another one that is inserted, with a savepoint
+ * around both.
  *
- * Conflicts: firn refuses a row whose key, or whose values in a unique index, another row has. What follows is SQLite's: it is given
- * SQLITE_CONSTRAINT with the names of the columns, and aborts, fails, rolls back or ignores. REPLACE alone is done here, by deleting the rows
- * that are in the way.
+ * Conflicts: firn refuses a row whose key, or whose values in a unique index, another row has. What
+ * follows is SQLite's: it is given SQLITE_CONSTRAINT with the names of the columns, and aborts,
+ * fails, rolls back or ignores. REPLACE alone is done here, by deleting the rows that are in the
+ * way.
  *
- * SQLite collects all rows that an UPDATE of a virtual table concerns, with their new values, before it changes the first. A row that
- * REPLACE has deleted may be among those to come, and another one may have its key by then. So the keys of such rows are kept until the
- * statement ends, and their updates come to nothing. (In a table of its own SQLite changes whatever row has the key by then; here that
- * would give it the values of the one that is gone.)
+ * SQLite collects all rows that an UPDATE of a virtual table concerns, with their new values,
+ * before it changes the first. A row that REPLACE has deleted may be among those to come, and
+ * another one may have its key by then. So the keys of such rows are kept until the statement ends,
+ * and their updates come to nothing. (In a table of its own SQLite changes whatever row has the key
+ * by then; here that would give it the values of the one that is gone.)
  *
  * Limits: a row that has a time to live stays for ever once a statement changes it.
  */
@@ -233,7 +238,8 @@ refuse_null(const struct firn_sql_table *table, uint32_t column, firn_error *err
                                table->def->columns[column].name);
 }
 
-/* What a NULL in an INSERT means: *out_is_given if it is a value, else the column gets its default or its number. */
+/* What a NULL in an INSERT means: *out_is_given if it is a value, else the column gets its default
+ * or its number. */
 static int
 take_null(const struct update *update, uint32_t i, bool *out_is_given, firn_error *err)
 {
@@ -290,7 +296,8 @@ take_inserted(struct update *update, sqlite3_value **values, sqlite3_value *rowi
     return FIRN_OK;
 }
 
-/* The columns that an UPDATE sets, those of the key apart: true in *out_moves if the key changes. */
+/* The columns that an UPDATE sets, those of the key apart: true in *out_moves if the key
+ * changes. */
 static int
 take_updated(struct update *update, sqlite3_value **values, sqlite3_value *id, bool *out_moves,
              firn_error *err)
@@ -349,8 +356,8 @@ read_row(struct update *update, const firn_value *key, firn_error *err)
                          : rc;
 }
 
-/* Looks for the row that has the same values in a unique order as the one that is written; its key goes to out_key, borrowed
- * from *out_row. FIRN_NOT_FOUND. */
+/* Looks for the row that has the same values in a unique order as the one that is written; its key
+ * goes to out_key, borrowed from *out_row. FIRN_NOT_FOUND. */
 static int
 find_rival(struct update *update, size_t number, firn_row **out_row, const firn_value **out_key,
            firn_error *err)
@@ -492,7 +499,8 @@ was_replaced(struct update *update, bool *out, firn_error *err)
     return rc;
 }
 
-/* After FIRN_EXISTS: REPLACE deletes the rows in the way, *out_again; else says which columns they are. */
+/* After FIRN_EXISTS: REPLACE deletes the rows in the way, *out_again; else says which columns they
+ * are. */
 static int
 meet_conflict(struct update *update, bool is_update, bool *out_again, firn_error *err)
 {

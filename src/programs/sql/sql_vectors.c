@@ -2,26 +2,32 @@
  *
  * sql/sql_vectors.c: the rows whose vectors are nearest to one, in SQL.
  *
- *     SELECT id, distance FROM notes WHERE embedding MATCH firn_vector(?) AND k = 10 AND year >= 2022 ORDER BY distance
+ *     SELECT id, distance FROM notes WHERE embedding MATCH firn_vector(?) AND k = 10 AND year >=
+ *     2022 ORDER BY distance
  *
- * A table with columns of vectors has two hidden columns more, k and distance; firn_k and firn_distance, if it has
- * columns of these names itself. A MATCH of a column of vectors makes the plan a search (firn_table_search): by graphs if there is an
- * index, and with all other constraints that firn can compute as its condition. The rows come in the order of their
- * distances, each read by its key.
+ * A table with columns of vectors has two hidden columns more, k and distance; firn_k and
+ * firn_distance, if it has columns of these names itself. A MATCH of a column of vectors makes the
+ * plan a search (firn_table_search): by graphs if there is an index, and with all other constraints
+ * that firn can compute as its condition. The rows come in the order of their distances, each read
+ * by its key.
  *
- * k counts rows before SQLite tests what firn cannot compute (LIKE, functions, other collations), so beside such a condition it is refused:
- * else rows would be missing without a word. SQLite tells of some of them (HAS_OTHERS, firn_sql_filter's is_wider), the text of
- * the statement of the others (sql_terms.c).
+ * k counts rows before SQLite tests what firn cannot compute (LIKE, functions, other collations),
+ * so beside such a condition it is refused: else rows would be missing without a word. SQLite tells
+ * of some of them (HAS_OTHERS, firn_sql_filter's is_wider), the text of the statement of the others
+ * (sql_terms.c).
  *
- * Without k all rows that have a vector come, in the order of their distances, as many as the statement reads: ORDER BY distance LIMIT n
- * gives the n nearest that fulfil any condition. A search for a few is repeated for more when they do not suffice; each is exact, so
- * that it begins with the rows of the one before (S1 of search/search.c). SQLite 3.40 does not tell a table of a LIMIT beside a MATCH.
+ * Without k all rows that have a vector come, in the order of their distances, as many as the
+ * statement reads: ORDER BY distance LIMIT n gives the n nearest that fulfil any condition. A
+ * search for a few is repeated for more when they do not suffice; each is exact, so that it begins
+ * with the rows of the one before (S1 of search/search.c). SQLite 3.40 does not tell a table of a
+ * LIMIT beside a MATCH.
  *
- * The plan is that of a scan with these constraints. idxNum says that it is a search, and which arguments come after those
- * of the constraints: the vector, and how many rows.
+ * The plan is that of a scan with these constraints. idxNum says that it is a search, and which
+ * arguments come after those of the constraints: the vector, and how many rows.
  *
- * firn_vector makes one blob of a vector and the name of a metric: the numbers, then a byte for the metric unless it is
- * cosine, the default. ORDER BY firn_distance(...) is a matter of sql_nearest.c.
+ * firn_vector makes one blob of a vector and the name of a metric: the numbers, then a byte for the
+ * metric unless it is cosine, the default. ORDER BY firn_distance(...) is a matter of
+ * sql_nearest.c.
  */
 #include "sql/sql_internal.h"
 
@@ -118,7 +124,8 @@ find_count(const struct firn_sql_table *table, const sqlite3_index_info *info)
     return -1;
 }
 
-/* Whether SQLite tests a condition of one of the columns that is not told to firn. Nearer rows than a distance come first anyway. */
+/* Whether SQLite tests a condition of one of the columns that is not told to firn. Nearer rows than
+ * a distance come first anyway. */
 static bool
 has_others(const struct firn_sql_table *table, const sqlite3_index_info *info, int match, int count)
 {
@@ -188,7 +195,8 @@ metric_of(firn_slice *bytes)
     return (firn_metric)bytes->data[bytes->size];
 }
 
-/* The numbers of a blob or a text, in memory of its own: *out_numbers, released with sqlite3_free. */
+/* The numbers of a blob or a text, in memory of its own: *out_numbers, released with
+ * sqlite3_free. */
 static int
 read_vector(sqlite3_value *from, float **out_numbers, size_t *out_count, firn_metric *out_metric,
             firn_error *err)

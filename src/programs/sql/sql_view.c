@@ -2,31 +2,37 @@
  *
  * sql/sql_view.c: which state a statement reads, and the transaction of a connection.
  *
- * Outside of BEGIN … COMMIT a statement reads one snapshot, however many cursors it has: cursors that are open at
- * the same time share it, and the last one closes it. A commit of this connection ends the sharing, so that the next statement sees
- * what was written; those that are running go on with what they have.
+ * Outside of BEGIN … COMMIT a statement reads one snapshot, however many cursors it has: cursors
+ * that are open at the same time share it, and the last one closes it. A commit of this connection
+ * ends the sharing, so that the next statement sees what was written; those that are running go on
+ * with what they have.
  *
- * Inside of a transaction everything is read in a transaction of firn, one for each store, begun when the store is
- * first used. SQLite tells a virtual table of a transaction (xBegin, xCommit, xRollback, savepoints) only after the first
- * statement that writes to it. So the first statement that reads writes, too: to a virtual table of the temporary
- * schema without rows, firn_transaction, of which it deletes nothing. Where that is refused (PRAGMA query_only), each statement reads
- * by itself; so does a CREATE TABLE AS that is the first to read, because that table cannot be made inside of it.
+ * Inside of a transaction everything is read in a transaction of firn, one for each store, begun
+ * when the store is first used. SQLite tells a virtual table of a transaction (xBegin, xCommit,
+ * xRollback, savepoints) only after the first statement that writes to it. So the first statement
+ * that reads writes, too: to a virtual table of the temporary schema without rows,
+ * firn_transaction, of which it deletes nothing. Where that is refused (PRAGMA query_only), each
+ * statement reads by itself; so does a CREATE TABLE AS that is the first to read, because that
+ * table cannot be made inside of it.
  *
- * A commit is made in xSync, which may fail, before SQLite commits its own databases: firn's changes and theirs are not
- * one atomic step, and neither are those of two stores. xSync never returns SQLITE_BUSY itself: SQLite would keep its transaction
- * open, but firn's has ended.
+ * A commit is made in xSync, which may fail, before SQLite commits its own databases: firn's
+ * changes and theirs are not one atomic step, and neither are those of two stores. xSync never
+ * returns SQLITE_BUSY itself: SQLite would keep its transaction open, but firn's has ended.
  *
- * Savepoints have numbers in SQLite, and every virtual table that was written to is told of each; a table that joins later is
- * told of the innermost one only. Here they are kept once for the connection:
+ * Savepoints have numbers in SQLite, and every virtual table that was written to is told of each; a
+ * table that joins later is told of the innermost one only. Here they are kept once for the
+ * connection:
  * (I1) levels are ascending; a level that is there already was told by another table.
- * (I2) marks[i] of each transaction is its savepoint for levels[i]; one that was begun later has the same savepoint, its beginning, for
- *      all levels up to then. (Not checked: firn_txn_release and firn_txn_rollback_to refuse a savepoint that is not there.)
- * (I3) a level that is not there was set before the transaction began: rolling back to it undoes all of that. So what a table is told
- *      when it joins is not noted: the savepoint may be older than what other tables have written. One that could not be set is
- *      not there either; SQLite goes back to it at once, and nothing was written meanwhile.
+ * (I2) marks[i] of each transaction is its savepoint for levels[i]; one that was begun later has
+ *      the same savepoint, its beginning, for all levels up to then. (Not checked: firn_txn_release
+ *      and firn_txn_rollback_to refuse a savepoint that is not there.)
+ * (I3) a level that is not there was set before the transaction began: rolling back to it undoes
+ *      all of that. So what a table is told when it joins is not noted: the savepoint may be older
+ *      than what other tables have written. One that could not be set is not there either; SQLite
+ *      goes back to it at once, and nothing was written meanwhile.
  *
- * Readers: a scan in a transaction must be gone when that ends, but SQLite lets statements read on after COMMIT. So they register, and
- * are told to fetch what is left.
+ * Readers: a scan in a transaction must be gone when that ends, but SQLite lets statements read on
+ * after COMMIT. So they register, and are told to fetch what is left.
  *
  * Locking: all of it is under the mutex of the connection.
  */
@@ -465,7 +471,8 @@ pin_transaction(struct firn_sql *sql)
 {
     assert(!sql->in_transaction);
     static const char nothing[] = "DELETE FROM temp." PIN " WHERE 0";
-    /* SQLite has the schema in its hands in a CREATE TABLE AS: making another table would abort it. */
+    /* SQLite has the schema in its hands in a CREATE TABLE AS: making another table would abort
+     * it. */
     if (sqlite3_exec(sql->db, nothing, NULL, NULL, NULL) != SQLITE_OK &&
         !firn_sql_effect_is_create(sql) &&
         sqlite3_exec(sql->db, "CREATE VIRTUAL TABLE IF NOT EXISTS temp." PIN " USING " PIN, NULL,

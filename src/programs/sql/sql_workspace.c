@@ -6,8 +6,9 @@
  *     SELECT kind, path FROM firn_changes('latest~1', 'latest');
  *     SELECT number, created, message FROM firn_log('/home/ada/work') WHERE files > 1000;
  *
- * The workspace is the one that a directory belongs to, the last argument; without it, that of the current directory. It
- * is opened for the call alone, for reading: nothing is made where there is none.
+ * The workspace is the one that a directory belongs to, the last argument; without it, that of the
+ * current directory. It is opened for the call alone, for reading: nothing is made where there is
+ * none.
  *
  * firn_files     path, type, size, mode, mtime, mtime_ns, uid, gid, hash, target: entries of a checkpoint ("latest")
  * firn_changes   kind, path, old_path, old_size, size, old_hash, hash, what: from one checkpoint ("latest") to another
@@ -15,8 +16,8 @@
  * firn_log       number, id, created, created_ns, message, files, directories, bytes, new_objects, added_bytes, agent,
  *                session, turn, prompt: checkpoints, newest first
  *
- * Paths are relative to the root of the workspace; what is no UTF-8 is a BLOB. A size is that of a file, the hash that of
- * its content, 64 hexadecimal digits, null where there is none.
+ * Paths are relative to the root of the workspace; what is no UTF-8 is a BLOB. A size is that of a
+ * file, the hash that of its content, 64 hexadecimal digits, null where there is none.
  */
 #include "sql/sql_internal.h"
 

@@ -2,13 +2,14 @@
  *
  * sqlcreate/sqlcreate.c: CREATE TABLE and its kin, as firn_create is given them.
  *
- * SQLite does not let an extension see such statements, so they come as text. They are read by a small parser that knows
- * the forms which firn can keep a promise about, and refuses the others with a reason: CHECK, REFERENCES, COLLATE,
- * GENERATED and expressions are not ignored. Names and literals go into a text for firn_table_def_parse, which says what is
- * wrong with them.
+ * SQLite does not let an extension see such statements, so they come as text. They are read by a
+ * small parser that knows the forms which firn can keep a promise about, and refuses the others
+ * with a reason: CHECK, REFERENCES, COLLATE, GENERATED and expressions are not ignored. Names and
+ * literals go into a text for firn_table_def_parse, which says what is wrong with them.
  *
- * Types are those that people declare to SQLite and to other databases; firn's own names work too. INTEGER is 64 bits and REAL
- * is f64, as in SQLite. A table without a primary key gets a column rowid, which counts and is not shown by SELECT *.
+ * Types are those that people declare to SQLite and to other databases; firn's own names work too.
+ * INTEGER is 64 bits and REAL is f64, as in SQLite. A table without a primary key gets a column
+ * rowid, which counts and is not shown by SELECT *.
  *
  * Limits: the text has at most 1 MiB, and no part of it is in another one, so nothing recurses.
  */
@@ -543,8 +544,9 @@ take_column(struct parser *parser)
 
 /* ---- constraints of the table ---- */
 
-/* [ASC | DESC] of a column of a key or an index. Both mean the same: keys ascend, and are read backwards where a statement orders
- * by them so. The order of rows of a SELECT follows from its ORDER BY alone. */
+/* [ASC | DESC] of a column of a key or an index. Both mean the same: keys ascend, and are read
+ * backwards where a statement orders by them so. The order of rows of a SELECT follows from its
+ * ORDER BY alone. */
 static int
 take_direction(struct parser *parser)
 {

@@ -28,13 +28,14 @@ struct firn_sqlcreate {
     char *name;     /* of the index, or the column */
     char *new_name; /* of the column */
     char *
-        definition; /* of a table, for firn_table_def_parse; of a column: the second one of a table */
+        /* of a table, for firn_table_def_parse; of a column: the second one of a table */
+        definition;
     char *columns[FIRN_TABLE_KEY_COLUMNS_MAX]; /* of the index */
     size_t column_count;
 };
 
-/* Reads CREATE TABLE, CREATE [UNIQUE] INDEX, CREATE KEYSPACE, ALTER TABLE … ADD|DROP|RENAME COLUMN, DROP TABLE|INDEX.
- * FIRN_INVALID says what was not understood. */
+/* Reads CREATE TABLE, CREATE [UNIQUE] INDEX, CREATE KEYSPACE, ALTER TABLE … ADD|DROP|RENAME COLUMN,
+ * DROP TABLE|INDEX. FIRN_INVALID says what was not understood. */
 int firn_sqlcreate_parse(const char *text, struct firn_sqlcreate *out, firn_error *err);
 void firn_sqlcreate_deinit(struct firn_sqlcreate *create);
 /* Does it: commits of their own. */

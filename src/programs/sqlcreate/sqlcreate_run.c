@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * sqlcreate/sqlcreate_run.c: statements that make and change tables are done, after sqlcreate.c has read them.
+ * sqlcreate/sqlcreate_run.c: statements that make and change tables are done, after sqlcreate.c has
+ * read them.
  *
- * Each is a commit of its own. IF EXISTS and IF NOT EXISTS are judged by what the library says: a name that is taken, or
- * that is not there, is then no failure. An index is looked for before, because FIRN_EXISTS may also mean that two
- * rows have the same values.
+ * Each is a commit of its own. IF EXISTS and IF NOT EXISTS are judged by what the library says: a
+ * name that is taken, or that is not there, is then no failure. An index is looked for before,
+ * because FIRN_EXISTS may also mean that two rows have the same values.
  */
 #include "sqlcreate/sqlcreate.h"
 #include "sqlvalue/sqlvalue.h"

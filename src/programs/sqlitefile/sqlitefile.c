@@ -1,17 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * sqlitefile/sqlitefile.c: SQLite's library, loaded when a database first needs it, and files opened with care.
+ * sqlitefile/sqlitefile.c: SQLite's library, loaded when a database first needs it, and files
+ * opened with care.
  *
- * No command waits for the library unless there is a database to copy or to compare. It stays loaded until the program ends.
+ * No command waits for the library unless there is a database to copy or to compare. It stays
+ * loaded until the program ends.
  *
- * What is opened here was written by others, and every file of others is opened here. So a connection runs with SQLite's
- * defensive settings: no function that a schema names is run unless SQLite calls it harmless, no virtual table, trigger or
- * view works, no extension can be loaded, the sizes of cells are checked before they are used, and SQLite's limits are
- * those of the table below.
+ * What is opened here was written by others, and every file of others is opened here. So a
+ * connection runs with SQLite's defensive settings: no function that a schema names is run unless
+ * SQLite calls it harmless, no virtual table, trigger or view works, no extension can be loaded,
+ * the sizes of cells are checked before they are used, and SQLite's limits are those of the table
+ * below.
  *
- * The rows of a copy are bounded by its size (sqlitefile_pages.c), but what SQLite makes of a row is not: one of six bytes may have 2,000
- * columns, each with a default of a mebibyte. So a statement has a budget (struct firn_sqlitefile_budget), in steps of
- * SQLite's machine and bytes of values, of so many for each byte of the file, and a value has no more bytes than the file.
+ * The rows of a copy are bounded by its size (sqlitefile_pages.c), but what SQLite makes of a row
+ * is not: one of six bytes may have 2,000 columns, each with a default of a mebibyte. So a
+ * statement has a budget (struct firn_sqlitefile_budget), in steps of SQLite's machine and bytes of
+ * values, of so many for each byte of the file, and a value has no more bytes than the file.
  */
 #include "sqlitefile/sqlitefile_internal.h"
 
@@ -39,9 +43,11 @@ enum {
     VALUE_SIZE_MAX = 128 << 20,
     VALUE_SIZE_MIN =
         1
-        << 20, /* what a file may have at least, however small: SQLite's own texts are values, too */
+        /* what a file may have at least, however small: SQLite's own texts are values, too */
+        << 20,
     STEPS_BETWEEN_LOOKS = 10000,
-    /* A step reads a column, and a row of six bytes may have 30 that were added to its table after it. */
+    /* A step reads a column, and a row of six bytes may have 30 that were added to its table after
+     * it. */
     UNITS_PER_BYTE = 128,
     UNITS_MIN = 64 << 20
 };
@@ -234,8 +240,8 @@ fail(const struct firn_sqlitefile_library *library, int rc, sqlite3 *db, firn_er
                                 "%s", db != NULL ? library->errmsg(db) : "out of memory");
 }
 
-/* Moves what a log has into the file. A connection knows of a log once it has read: the number of the schema is in the header, so no
- * tree is looked at. */
+/* Moves what a log has into the file. A connection knows of a log once it has read: the number of
+ * the schema is in the header, so no tree is looked at. */
 static int
 play_back(const struct firn_sqlitefile_library *library, sqlite3 *db, firn_error *err)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * sqlitefile/sqlitefile.h: SQLite databases that lie in a workspace: copying one that is in use, and what differs
- * between two states of one.
+ * sqlitefile/sqlitefile.h: SQLite databases that lie in a workspace: copying one that is in use,
+ * and what differs between two states of one.
  */
 #ifndef FIRN_SQLITEFILE_SQLITEFILE_H
 #define FIRN_SQLITEFILE_SQLITEFILE_H
@@ -13,13 +13,14 @@
 #include "firn/firn.h"
 #include "term/term.h"
 
-/* For copy_sqlite of firn_workspace_options; ctx is not used. Any thread. FIRN_UNSUPPORTED where SQLite's library
- * cannot be loaded. FIRN_BUSY where the database was locked for five seconds. FIRN_CANCELLED when a signal came. */
+/* For copy_sqlite of firn_workspace_options; ctx is not used. Any thread. FIRN_UNSUPPORTED where
+ * SQLite's library cannot be loaded. FIRN_BUSY where the database was locked for five seconds.
+ * FIRN_CANCELLED when a signal came. */
 int firn_sqlitefile_copy(void *ctx, const char *path, char *out_copy, size_t copy_size,
                          firn_error *err);
 
-/* How the differences of a database are shown: as text, and as an object in an array that is open (term.h). Zeroed but
- * for the first four it is ready. */
+/* How the differences of a database are shown: as text, and as an object in an array that is open
+ * (term.h). Zeroed but for the first four it is ready. */
 struct firn_sqlitefile_show {
     firn_slice path;
     bool is_patch;     /* text that a patch may contain, with paths from the root */
@@ -36,9 +37,10 @@ struct firn_sqlitefile_show {
     bool has_rows; /* of the table at hand */
 };
 
-/* Shows what differs between the databases in two files, which this program has made: a -wal file beside one is applied
- * to it. They may be changed. FIRN_UNSUPPORTED without SQLite's library, FIRN_CORRUPT where one is no database, damaged or encrypted; then
- * nothing was shown. FIRN_CANCELLED when a signal came. */
+/* Shows what differs between the databases in two files, which this program has made: a -wal file
+ * beside one is applied to it. They may be changed. FIRN_UNSUPPORTED without SQLite's library,
+ * FIRN_CORRUPT where one is no database, damaged or encrypted; then nothing was shown.
+ * FIRN_CANCELLED when a signal came. */
 int firn_sqlitefile_diff(const char *before, const char *after, struct firn_sqlitefile_show *show,
                          firn_error *err);
 
@@ -62,20 +64,20 @@ struct firn_sqlitefile_value {
 
 struct firn_sqlitefile_reader;
 
-/* Opens a copy that this program has made; a -wal file beside it is applied. Nothing that its schema says is trusted.
- * FIRN_UNSUPPORTED without SQLite's library. */
+/* Opens a copy that this program has made; a -wal file beside it is applied. Nothing that its
+ * schema says is trusted. FIRN_UNSUPPORTED without SQLite's library. */
 int firn_sqlitefile_reader_open(const char *path, struct firn_sqlitefile_reader **out,
                                 firn_error *err);
 void firn_sqlitefile_reader_close(struct firn_sqlitefile_reader *reader);
-/* Runs one statement, with a text for its parameter, if it has one. on_row gets each row; anything but FIRN_OK ends the
- * query, and is returned. FIRN_CORRUPT where the statement fails. */
+/* Runs one statement, with a text for its parameter, if it has one. on_row gets each row; anything
+ * but FIRN_OK ends the query, and is returned. FIRN_CORRUPT where the statement fails. */
 int firn_sqlitefile_reader_query(
     struct firn_sqlitefile_reader *reader, const char *sql, const char *parameter,
     int (*on_row)(void *ctx, const struct firn_sqlitefile_value *values, size_t count), void *ctx,
     firn_error *err);
 
-/* A statement that is put together: zeroed it is empty. The caller frees data. If memory ran out, has_failed is set and nothing
- * more is added. */
+/* A statement that is put together: zeroed it is empty. The caller frees data. If memory ran out,
+ * has_failed is set and nothing more is added. */
 struct firn_sqlitefile_text {
     char *data; /* ends with a NUL; NULL: empty */
     size_t size;

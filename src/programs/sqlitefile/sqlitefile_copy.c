@@ -1,22 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * sqlitefile/sqlitefile_copy.c: one committed state of a database that other processes have open, as a file.
+ * sqlitefile/sqlitefile_copy.c: one committed state of a database that other processes have open,
+ * as a file.
  *
- * SQLite's backup interface copies the pages of one read transaction: writers of a database in WAL mode go on meanwhile, those of
- * another wait. The database is opened for reading only. The contents of its pages are not looked at, so of a crafted
- * file nothing is run or parsed but its header and the headers of its log; and a save asks for copies only of what
- * some process has open.
+ * SQLite's backup interface copies the pages of one read transaction: writers of a database in WAL
+ * mode go on meanwhile, those of another wait. The database is opened for reading only. The
+ * contents of its pages are not looked at, so of a crafted file nothing is run or parsed but its
+ * header and the headers of its log; and a save asks for copies only of what some process has open.
  *
- * The copy is to be the file that the database would be if its log were played back, byte for byte: else a save after the
- * last process has closed it would find another file, and restoring an equal state would change it. But the backup counts
- * its own writes: four numbers of the header are those of the copy. They are put back from the first page that was copied:
- * it is looked for in the file and in the log, as the page that is equal to the copy's but for these numbers (I1; not checked: the
- * comparison is the rule). If it is not found they stay; no reader needs them to be any special value.
+ * The copy is to be the file that the database would be if its log were played back, byte for byte:
+ * else a save after the last process has closed it would find another file, and restoring an equal
+ * state would change it. But the backup counts its own writes: four numbers of the header are those
+ * of the copy. They are put back from the first page that was copied: it is looked for in the file
+ * and in the log, as the page that is equal to the copy's but for these numbers (I1; not checked:
+ * the comparison is the rule). If it is not found they stay; no reader needs them to be any special
+ * value.
  *
- * (I2) All is read through SQLite's own handles of the files (not checked: nothing here opens them). Opening and closing them by
- * others would take back SQLite's locks.
+ * (I2) All is read through SQLite's own handles of the files (not checked: nothing here opens
+ * them). Opening and closing them by others would take back SQLite's locks.
  *
- * A file beside the database that is none (a fifo, a link) would be opened by SQLite too, and might never answer; it is refused.
+ * A file beside the database that is none (a fifo, a link) would be opened by SQLite too, and might
+ * never answer; it is refused.
  */
 #include <assert.h>
 #include <errno.h>
@@ -57,7 +61,8 @@ load_be32(const uint8_t *at)
     return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
 }
 
-/* What the backup sets: the change counter, the schema cookie, and the counter with the version of who wrote last. */
+/* What the backup sets: the change counter, the schema cookie, and the counter with the version of
+ * who wrote last. */
 struct range {
     size_t at;
     size_t size;
@@ -216,11 +221,12 @@ now_ms(void)
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-/* Begins the read transaction that all is read in, and reads the schema's cookie. A writer whose commits follow each other
- * closely leaves a reader only short gaps. SQLite's own busy handler soon waits 100 ms between two tries and may miss them
- * for long, so this tries again each few milliseconds. SQLITE_READONLY is tried again too: a connection that may not roll
- * back gets it for a hot journal, but also if a writer begins or ends between SQLite's looks at the lock and at the journal
- * (hasHotJournal in its pager.c). */
+/* Begins the read transaction that all is read in, and reads the schema's cookie. A writer whose
+ * commits follow each other closely leaves a reader only short gaps. SQLite's own busy handler soon
+ * waits 100 ms between two tries and may miss them for long, so this tries again each few
+ * milliseconds. SQLITE_READONLY is tried again too: a connection that may not roll back gets it for
+ * a hot journal, but also if a writer begins or ends between SQLite's looks at the lock and at the
+ * journal (hasHotJournal in its pager.c). */
 static int
 begin(const struct copying *copying, uint32_t *out_cookie)
 {

@@ -1,18 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * sqlitefile/sqlitefile_diff.c: what differs between two states of a database: its schema, and its rows by their keys.
+ * sqlitefile/sqlitefile_diff.c: what differs between two states of a database: its schema, and its
+ * rows by their keys.
  *
- * Both states are files that this program has made and nobody else opens. Each table that both have is read in the order of its
- * primary key from either, or of its rowid where it has none, and the two streams are merged: so memory is that of a row on
- * either side, plus what SQLite sorts where an index is in another order. Only columns that both have are compared, by name; a
- * table whose key has other columns now is counted, not compared. Generated columns, virtual tables and SQLite's own tables are
- * left out: what they show follows from others.
+ * Both states are files that this program has made and nobody else opens. Each table that both have
+ * is read in the order of its primary key from either, or of its rowid where it has none, and the
+ * two streams are merged: so memory is that of a row on either side, plus what SQLite sorts where
+ * an index is in another order. Only columns that both have are compared, by name; a table whose
+ * key has other columns now is counted, not compared. Generated columns, virtual tables and
+ * SQLite's own tables are left out: what they show follows from others.
  *
- * Keys are compared as SQLite orders them: NULL, numbers by value, text and then blobs byte by byte, which is what
- * the statements ask for (COLLATE BINARY). Where the text of a database is UTF-16 its order is another one; such rows are not
- * compared.
+ * Keys are compared as SQLite orders them: NULL, numbers by value, text and then blobs byte by
+ * byte, which is what the statements ask for (COLLATE BINARY). Where the text of a database is
+ * UTF-16 its order is another one; such rows are not compared.
  *
- * A rollback journal is never played back here: it may name another file, which SQLite would delete.
+ * A rollback journal is never played back here: it may name another file, which SQLite would
+ * delete.
  */
 #include <assert.h>
 #include <inttypes.h>
@@ -94,7 +97,8 @@ copy_column(const struct comparing *comparing, sqlite3_stmt *statement, int colu
     return strdup(text != NULL ? (const char *)text : "");
 }
 
-/* Reads rows of up to three texts. Many rows may share the bytes of one page, so what they take is not bounded by the file. */
+/* Reads rows of up to three texts. Many rows may share the bytes of one page, so what they take is
+ * not bounded by the file. */
 static int
 read_objects(const struct comparing *comparing, struct side *side, const char *sql,
              struct objects *out)
@@ -321,7 +325,8 @@ has_same_key(const struct objects *a, const struct objects *b)
     return !(i < a->count && is_key(&a->items[i])) && !(i < b->count && is_key(&b->items[i]));
 }
 
-/* The statement that reads the columns that both have, in the order of the key. *out_columns are their names. */
+/* The statement that reads the columns that both have, in the order of the key. *out_columns are
+ * their names. */
 static int
 make_statement(const struct comparing *comparing, const char *table, const struct objects *a,
                const struct objects *b, struct firn_sqlitefile_text *out,

@@ -48,12 +48,13 @@ struct firn_sqlitefile_library {
 /* NULL with FIRN_UNSUPPORTED in *err where there is none that will do. Loaded once; any thread. */
 const struct firn_sqlitefile_library *firn_sqlitefile_load(firn_error *err);
 
-/* Opens a file that somebody else made: nothing that its schema says is trusted. *out is to be closed also after a failure. */
+/* Opens a file that somebody else made: nothing that its schema says is trusted. *out is to be
+ * closed also after a failure. */
 int firn_sqlitefile_open(const struct firn_sqlitefile_library *library, const char *path, int flags,
                          sqlite3 **out);
 
-/* What a statement over a foreign database may still do: steps of SQLite's machine, and bytes of the values that it gives. Zeroed before the
- * database is opened. */
+/* What a statement over a foreign database may still do: steps of SQLite's machine, and bytes of
+ * the values that it gives. Zeroed before the database is opened. */
 struct firn_sqlitefile_budget {
     uint64_t whole; /* of each statement; 0: not set yet */
     uint64_t left;
@@ -67,9 +68,10 @@ int firn_sqlitefile_fail_statement(const struct firn_sqlitefile_library *library
                                    const struct firn_sqlitefile_budget *budget, int rc,
                                    firn_error *err);
 
-/* Opens a copy that nobody else has open, and walks all of its trees (sqlitefile_pages.h), so that the rows that statements find are bounded
- * by the size of the file; their work is by the budget, which must outlive the database. A log beside the file is played back, and gone
- * afterwards. FIRN_CORRUPT. *out is to be closed also after a failure. */
+/* Opens a copy that nobody else has open, and walks all of its trees (sqlitefile_pages.h), so that
+ * the rows that statements find are bounded by the size of the file; their work is by the budget,
+ * which must outlive the database. A log beside the file is played back, and gone afterwards.
+ * FIRN_CORRUPT. *out is to be closed also after a failure. */
 int firn_sqlitefile_open_copy(const struct firn_sqlitefile_library *library, const char *path,
                               struct firn_sqlitefile_budget *budget, sqlite3 **out,
                               firn_error *err);
@@ -82,8 +84,9 @@ struct firn_sqlitefile_columns {
     size_t key_count;
 };
 
-/* sqlitefile_show.c: what a comparison finds, in this order: begin, schema for each difference of it, schema_end, for each
- * table rows between table and table_end, end. Of a schema or a row NULL is a side that does not have it. */
+/* sqlitefile_show.c: what a comparison finds, in this order: begin, schema for each difference of
+ * it, schema_end, for each table rows between table and table_end, end. Of a schema or a row NULL
+ * is a side that does not have it. */
 void firn_sqlitefile_show_begin(struct firn_sqlitefile_show *show);
 void firn_sqlitefile_show_schema(struct firn_sqlitefile_show *show, const char *type,
                                  const char *name, const char *before, const char *after);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * sqlitefile/sqlitefile_none.c: a program that was built without SQLite's headers copies no databases, and says so.
+ * sqlitefile/sqlitefile_none.c: a program that was built without SQLite's headers copies no
+ * databases, and says so.
  */
 #include <stdio.h>
 #include <string.h>

@@ -1,23 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * sqlitefile/sqlitefile_pages.c: whether the pages of a foreign database are the trees that they should be, before SQLite reads rows
- * of it.
+ * sqlitefile/sqlitefile_pages.c: whether the pages of a foreign database are the trees that they
+ * should be, before SQLite reads rows of it.
  *
- * The pages of a table are a tree (1.6 of SQLite's file format). SQLite follows the numbers of pages as they are: in a crafted file of
- * eight pages, in which each of them names the next one 400 times, it finds 400^6 rows. So a database that somebody else made is walked once
- * here, before any statement reads from it:
+ * The pages of a table are a tree (1.6 of SQLite's file format). SQLite follows the numbers of
+ * pages as they are: in a crafted file of eight pages, in which each of them names the next one 400
+ * times, it finds 400^6 rows. So a database that somebody else made is walked once here, before any
+ * statement reads from it:
  *
  *     (I1) each page is part of one tree or one chain of overflow pages, and in one place of it;
- *     (I2; not checked: an error, not an assertion) the cells of a page have room in it side by side, so rows take bytes
- *     of the file that no other row takes;
- *     (I3; not checked: likewise) the rowids of a table ascend, and those below an inner page are on the right side of its keys.
+ *     (I2; not checked: an error, not an assertion) the cells of a page have room in it side by
+ *     side, so rows take bytes of the file that no other row takes; (I3; not checked: likewise) the
+ *     rowids of a table ascend, and those below an inner page are on the right side of its keys.
  *
- * So work and memory are bounded by the size of the file, and so is what SQLite finds afterwards. SQLite's own PRAGMA
- * integrity_check compares all values and indexes too, which takes many times as long, and reads the schema first, which
- * may be such a graph itself. Whether the values of a cell make sense is left to SQLite.
+ * So work and memory are bounded by the size of the file, and so is what SQLite finds afterwards.
+ * SQLite's own PRAGMA integrity_check compares all values and indexes too, which takes many times
+ * as long, and reads the schema first, which may be such a graph itself. Whether the values of a
+ * cell make sense is left to SQLite.
  *
- * The order of an index's keys depends on collations, and is not checked. Pages that are free, and those with pointers of auto_vacuum, are
- * never read. The bytes of the file are read in the order of the tree, and each page once.
+ * The order of an index's keys depends on collations, and is not checked. Pages that are free, and
+ * those with pointers of auto_vacuum, are never read. The bytes of the file are read in the order
+ * of the tree, and each page once.
  */
 #include <assert.h>
 #include <errno.h>

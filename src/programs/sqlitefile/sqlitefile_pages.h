@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * sqlitefile/sqlitefile_pages.h: a walk over the pages of a database that somebody else made, before SQLite reads rows of it. Nothing here
- * needs SQLite.
+ * sqlitefile/sqlitefile_pages.h: a walk over the pages of a database that somebody else made,
+ * before SQLite reads rows of it. Nothing here needs SQLite.
  */
 #ifndef FIRN_SQLITEFILE_SQLITEFILE_PAGES_H
 #define FIRN_SQLITEFILE_SQLITEFILE_PAGES_H
@@ -19,12 +19,13 @@ int firn_sqlitefile_fail(firn_error *err, int code, const char *format, ...)
 /* The pages that were walked. One thread. */
 struct firn_sqlitefile_pages;
 
-/* Takes the file, also after a failure. It must not change until close, and have no log: what a log says is not looked at. FIRN_CORRUPT
- * where it is no database. */
+/* Takes the file, also after a failure. It must not change until close, and have no log: what a log
+ * says is not looked at. FIRN_CORRUPT where it is no database. */
 int firn_sqlitefile_pages_open(int file, struct firn_sqlitefile_pages **out, firn_error *err);
 void firn_sqlitefile_pages_close(struct firn_sqlitefile_pages *pages);
-/* Walks a tree, of which root is the first page; the schema's is 1. Each tree may be walked once. FIRN_CORRUPT, with the page, where a page
- * was met before or is malformed, or where rowids do not ascend. */
+/* Walks a tree, of which root is the first page; the schema's is 1. Each tree may be walked once.
+ * FIRN_CORRUPT, with the page, where a page was met before or is malformed, or where rowids do not
+ * ascend. */
 int firn_sqlitefile_pages_walk(struct firn_sqlitefile_pages *pages, uint32_t root, firn_error *err);
 
 #endif

@@ -8,11 +8,12 @@
  *    #   - (1, 'al')
  *    #   + (1, 'alice')
  *
- * The head of a table has the counts, which are known at its end, so its rows are kept until then: at most as many as are
- * shown. In a patch every line begins with #, which git apply and patch pass over.
+ * The head of a table has the counts, which are known at its end, so its rows are kept until then:
+ * at most as many as are shown. In a patch every line begins with #, which git apply and patch pass
+ * over.
  *
- * Values look as in SQL; text is escaped, and long values are cut. As the escaping has no context, this is for one
- * thread, as the whole program is.
+ * Values look as in SQL; text is escaped, and long values are cut. As the escaping has no context,
+ * this is for one thread, as the whole program is.
  */
 #include <assert.h>
 #include <inttypes.h>

@@ -5,18 +5,21 @@
  *     SELECT [ALL | DISTINCT] item, … FROM [schema.]table [[AS] alias] [WHERE expr]
  *     [GROUP BY expr, …] [HAVING expr] [ORDER BY term, …] [LIMIT n [OFFSET n | , n]] [;]
  *
- * How it works: what is grouped by, and each argument of an aggregate, are expressions over rows and become firn's
- * (sqlparse_rows.c). They are the values of the scan. The text of the statement is then copied, where each aggregate,
- * and each part that equals what is grouped by, is replaced by the column of firn_groups that has its value; the rest
- * stays as it was written. A column of the table that is left over is neither, and the statement is SQLite's.
+ * How it works: what is grouped by, and each argument of an aggregate, are expressions over rows
+ * and become firn's (sqlparse_rows.c). They are the values of the scan. The text of the statement
+ * is then copied, where each aggregate, and each part that equals what is grouped by, is replaced
+ * by the column of firn_groups that has its value; the rest stays as it was written. A column of
+ * the table that is left over is neither, and the statement is SQLite's.
  *
- * Columns of firn_groups are called by affinity and number, __firn_t0: what is grouped by keeps the affinity of its
- * column, and everything else has none, with a + before it, so that comparisons convert what they would have converted.
+ * Columns of firn_groups are called by affinity and number, __firn_t0: what is grouped by keeps the
+ * affinity of its column, and everything else has none, with a + before it, so that comparisons
+ * convert what they would have converted.
  *
- * Groups come in no order from a scan, and in that of their keys from SQLite: without ORDER BY one is added.
+ * Groups come in no order from a scan, and in that of their keys from SQLite: without ORDER BY one
+ * is added.
  *
- * Names: GROUP BY and HAVING look for a column first and then for an alias, ORDER BY the other way round; numbers
- * are places of items.
+ * Names: GROUP BY and HAVING look for a column first and then for an alias, ORDER BY the other way
+ * round; numbers are places of items.
  */
 #include "sqlparse/sqlparse_internal.h"
 
@@ -366,7 +369,8 @@ add_group(struct statement *statement, int node)
     return value;
 }
 
-/* sum(x) and total(x) of INTEGER: SQLite refuses a sum that is too large on the way, whatever comes later. */
+/* sum(x) and total(x) of INTEGER: SQLite refuses a sum that is too large on the way, whatever comes
+ * later. */
 static void
 guard_sum(struct statement *statement, size_t value, const struct piece *piece)
 {

@@ -1,21 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * sqlparse/sqlparse.h: the recogniser: aggregates over one table that a scan of firn answers as SQLite does.
+ * sqlparse/sqlparse.h: the recogniser: aggregates over one table that a scan of firn answers as
+ * SQLite does.
  *
- * A statement that SQLite's own parser has accepted is read again by a small strict grammar. What is recognised
- * becomes two parts:
+ * A statement that SQLite's own parser has accepted is read again by a small strict grammar. What
+ * is recognised becomes two parts:
  *
  *     SELECT kind, sum(price) / count(*) AS mean FROM goods WHERE stock > 0
  *     GROUP BY kind HAVING count(*) > 3 ORDER BY mean
  *
- * - the texts of a scan (firn/scan.h), which makes the groups: select "kind", sum("price"), count(*) where "stock" > 0
- *   group by "kind";
- * - a statement over these groups, which SQLite runs: SELECT t0, (r1) / (b2) AS "mean" FROM firn_groups(?1)
- *   WHERE (b2) > 3 ORDER BY mean.
+ * - the texts of a scan (firn/scan.h), which makes the groups: select "kind", sum("price"),
+ *   count(*) where "stock" > 0 group by "kind";
+ * - a statement over these groups, which SQLite runs: SELECT t0, (r1) / (b2) AS "mean" FROM
+ *   firn_groups(?1) WHERE (b2) > 3 ORDER BY mean.
  *
- * So what follows the groups is SQLite's by construction: arithmetic of aggregates, HAVING, ORDER BY, LIMIT, any
- * function. Rows are firn's; an expression over rows is recognised only where firn gives what SQLite gives. A
- * statement whose answer might differ is not recognised, and the reason is given.
+ * So what follows the groups is SQLite's by construction: arithmetic of aggregates, HAVING, ORDER
+ * BY, LIMIT, any function. Rows are firn's; an expression over rows is recognised only where firn
+ * gives what SQLite gives. A statement whose answer might differ is not recognised, and the reason
+ * is given.
  */
 #ifndef FIRN_SQLPARSE_SQLPARSE_H
 #define FIRN_SQLPARSE_SQLPARSE_H
@@ -42,11 +44,13 @@ enum firn_sqlparse_affinity {
     FIRN_SQLPARSE_AFFINITIES = 5
 };
 
-/* A value of the scan that is looked at before it counts: where it fails the test, SQLite answers the statement. */
+/* A value of the scan that is looked at before it counts: where it fails the test, SQLite answers
+ * the statement. */
 struct firn_sqlparse_value {
     bool refuses_nan; /* SQLite takes a NaN for null, firn for a number */
-    /* A sum that SQLite may have refused half way though it fits in the end: the number of rows of the group times the
-     * largest magnitude must fit, which is `bound` where smallest is SIZE_MAX. */
+    /* A sum that SQLite may have refused half way though it fits in the end: the number of rows of
+     * the group times the largest magnitude must fit, which is `bound` where smallest is
+     * SIZE_MAX. */
     bool is_sum;
     size_t rows;     /* the numbers of other values */
     size_t smallest; /* SIZE_MAX: there is none */
@@ -66,23 +70,27 @@ struct firn_sqlparse_query {
 };
 void firn_sqlparse_deinit(struct firn_sqlparse_query *query);
 
-/* The table that a statement reads, as far as it is known before the table is. Texts are of sqlite3_malloc. */
+/* The table that a statement reads, as far as it is known before the table is. Texts are of
+ * sqlite3_malloc. */
 struct firn_sqlparse_from {
     char *schema; /* NULL: not said */
     char *table;
 };
 void firn_sqlparse_from_deinit(struct firn_sqlparse_from *from);
 
-/* Reads what stands after FROM in a statement that begins with SELECT. Returns whether there is one table. */
+/* Reads what stands after FROM in a statement that begins with SELECT. Returns whether there is one
+ * table. */
 bool firn_sqlparse_find_table(const char *text, struct firn_sqlparse_from *out, char *reason);
-/* Recognises a statement over a table with this definition. db: what computes constants. names: those of the columns of its result. Returns whether it
- * was recognised; memory that ran out counts as not. */
+/* Recognises a statement over a table with this definition. db: what computes constants. names:
+ * those of the columns of its result. Returns whether it was recognised; memory that ran out counts
+ * as not. */
 bool firn_sqlparse_statement(sqlite3 *db, const char *text, const firn_table_def *def,
                              const char *const *names, size_t name_count,
                              struct firn_sqlparse_query *out, char *reason);
 /* Rows in the order of their distances to a vector, as far as LIMIT wants them:
  *
- *     SELECT title, firn_distance(embedding, x'0000803f') AS far FROM notes WHERE year >= 2022 ORDER BY far LIMIT 10
+ *     SELECT title, firn_distance(embedding, x'0000803f') AS far FROM notes WHERE year >= 2022
+ *     ORDER BY far LIMIT 10
  *
  * A search of firn finds them. Texts are of sqlite3_malloc. */
 struct firn_sqlparse_nearest {
@@ -93,8 +101,9 @@ struct firn_sqlparse_nearest {
     uint64_t wanted; /* rows */
 };
 void firn_sqlparse_nearest_deinit(struct firn_sqlparse_nearest *nearest);
-/* Recognises such a statement over the table of that name. Then SQLite reads the table once, from the beginning to the end,
- * and needs no other rows than these. Otherwise as firn_sqlparse_statement. */
+/* Recognises such a statement over the table of that name. Then SQLite reads the table once, from
+ * the beginning to the end, and needs no other rows than these. Otherwise as
+ * firn_sqlparse_statement. */
 bool firn_sqlparse_nearest_recognise(sqlite3 *db, const char *text, const firn_table_def *def,
                                      const char *table, struct firn_sqlparse_nearest *out,
                                      char *reason);

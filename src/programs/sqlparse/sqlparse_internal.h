@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * sqlparse/sqlparse_internal.h: what sqlparse.c (statements, and what is said over groups), sqlparse_tree.c (words and
- * expressions as they are written), sqlparse_rows.c and sqlparse_where.c (values and conditions over rows, in firn's
- * language) share.
+ * sqlparse/sqlparse_internal.h: what sqlparse.c (statements, and what is said over groups),
+ * sqlparse_tree.c (words and expressions as they are written), sqlparse_rows.c and sqlparse_where.c
+ * (values and conditions over rows, in firn's language) share.
  */
 #ifndef FIRN_SQLPARSE_SQLPARSE_INTERNAL_H
 #define FIRN_SQLPARSE_SQLPARSE_INTERNAL_H
@@ -103,13 +103,15 @@ int firn_sqlparse_tree_expression(struct parser *parser);
 bool firn_sqlparse_tree_same(const struct parser *parser, int a, int b);
 bool firn_sqlparse_tree_is_call(const struct node *node, const char *name);
 
-/* Whether a call is of one of SQLite's functions whose results depend on nothing but its arguments, and the time. */
+/* Whether a call is of one of SQLite's functions whose results depend on nothing but its arguments,
+ * and the time. */
 bool firn_sqlparse_tree_is_known(const struct node *node);
 
 /* Fails the parser with the first reason. Returns false. */
 bool firn_sqlparse_tree_refuse(struct parser *parser, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
-/* A text of sqlite3_mprintf that goes with the parser; never NULL: "" where memory ran out, and the parser has failed. */
+/* A text of sqlite3_mprintf that goes with the parser; never NULL: "" where memory ran out, and the
+ * parser has failed. */
 const char *firn_sqlparse_tree_keep(struct parser *parser, char *text);
 
 /* ---- expressions over rows: sqlparse_rows.c ---- */
@@ -152,7 +154,8 @@ const char *firn_sqlparse_rows_real(struct parser *parser, const struct piece *p
 
 /* ---- conditions over rows: sqlparse_where.c ---- */
 
-/* A condition of firn; NULL: not recognised. is_where: null is as false, for it is what keeps rows. */
+/* A condition of firn; NULL: not recognised. is_where: null is as false, for it is what keeps
+ * rows. */
 const char *firn_sqlparse_where_condition(struct parser *parser, int node, bool is_where);
 
 /* ---- statements: sqlparse.c ---- */

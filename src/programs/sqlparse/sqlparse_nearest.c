@@ -1,19 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * sqlparse/sqlparse_nearest.c: the recogniser: rows in the order of their distances to a vector, of which LIMIT wants a few.
+ * sqlparse/sqlparse_nearest.c: the recogniser: rows in the order of their distances to a vector, of
+ * which LIMIT wants a few.
  *
  *     SELECT id, title FROM notes WHERE year >= 2022 ORDER BY firn_distance(embedding, ?) LIMIT 10
  *
- * SQLite tells a virtual table nothing of such an order. The text of the statement, with the values of its parameters, does.
- * What is recognised has these properties:
+ * SQLite tells a virtual table nothing of such an order. The text of the statement, with the values
+ * of its parameters, does. What is recognised has these properties:
  *
- * (N1) One term orders the rows: a distance to a constant, ascending. Rows whose distance is null either come last or
- *      are left out by the condition.
+ * (N1) One term orders the rows: a distance to a constant, ascending. Rows whose distance is null
+ *      either come last or are left out by the condition.
  * (N2) firn computes the whole condition as SQLite does, so no row that it finds is dropped later.
- * (N3) SQLite reads the table in one pass: there is no OR and no IN, for which it might look several times.
- * (N4) Each row of the result is one row of the table: there is no aggregate, no group, no DISTINCT, no second table.
+ * (N3) SQLite reads the table in one pass: there is no OR and no IN, for which it might look
+ * several times. (N4) Each row of the result is one row of the table: there is no aggregate, no
+ * group, no DISTINCT, no second table.
  *
- * So the rows that SQLite keeps are those of a search for LIMIT + OFFSET rows. (Not checked: tests compare the answers.)
+ * So the rows that SQLite keeps are those of a search for LIMIT + OFFSET rows. (Not checked: tests
+ * compare the answers.)
  */
 #include "sqlparse/sqlparse_internal.h"
 
@@ -30,7 +33,8 @@ firn_sqlparse_nearest_deinit(struct firn_sqlparse_nearest *nearest)
     memset(nearest, 0, sizeof *nearest);
 }
 
-/* The call of firn_distance that the one term after ORDER BY is, or is an alias of; NO_NODE: it is none. */
+/* The call of firn_distance that the one term after ORDER BY is, or is an alias of; NO_NODE: it is
+ * none. */
 static int
 distance_of(const struct statement *statement)
 {
@@ -73,8 +77,8 @@ is_ascending(struct statement *statement, bool *out_is_last)
     return is_fine;
 }
 
-/* Appends the condition in firn's language, without the terms that say that the column is not null, which no search has to
- * be told; returns whether there are any. */
+/* Appends the condition in firn's language, without the terms that say that the column is not null,
+ * which no search has to be told; returns whether there are any. */
 static bool
 add_terms(struct parser *parser, int number, size_t column, sqlite3_str *out)
 {
@@ -97,7 +101,8 @@ add_terms(struct parser *parser, int number, size_t column, sqlite3_str *out)
     return leaves_nulls_out;
 }
 
-/* Whether SQLite reads the table once: no term makes it look several times, and no function is an aggregate. */
+/* Whether SQLite reads the table once: no term makes it look several times, and no function is an
+ * aggregate. */
 static bool
 is_read_once(const struct parser *parser)
 {

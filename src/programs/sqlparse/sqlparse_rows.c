@@ -1,15 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * sqlparse/sqlparse_rows.c: expressions over rows, put into firn's language where both mean the same.
+ * sqlparse/sqlparse_rows.c: expressions over rows, put into firn's language where both mean the
+ * same.
  *
- * Every expression has a class: what firn has, and how SQLite sees it (sql.h: values). Rules, each for a difference:
+ * Every expression has a class: what firn has, and how SQLite sees it (sql.h: values). Rules, each
+ * for a difference:
  *
- * - Overflow: SQLite goes on with a REAL, firn refuses (FIRN_LIMIT), and the statement goes to SQLite then.
- * - Integers divide to integers in SQLite: (a - a % b) / b is the same while both are below 2^53 (bound).
- * - A comparison is an INTEGER in SQLite and a bool in firn: cast where a number is wanted, x <> 0 where a condition is.
+ * - Overflow: SQLite goes on with a REAL, firn refuses (FIRN_LIMIT), and the statement goes to
+ *   SQLite then.
+ * - Integers divide to integers in SQLite: (a - a % b) / b is the same while both are below 2^53
+ *   (bound).
+ * - A comparison is an INTEGER in SQLite and a bool in firn: cast where a number is wanted, x <> 0
+ *   where a condition is.
  * - REAL that is NaN is null in SQLite: nullif(x, NaN).
- * - Decimals are REAL in SQLite. Their results are exact in firn and rounded in SQLite: only sums and averages take
- *   them, whose last bits are not promised.
+ * - Decimals are REAL in SQLite. Their results are exact in firn and rounded in SQLite: only sums
+ *   and averages take them, whose last bits are not promised.
  * - Dates and times are texts in SQLite, and so are their parts.
  *
  * SQLite computes an expression without columns, once, and the result stands for it.
@@ -191,7 +196,8 @@ is_constant(const struct parser *parser, const struct node *node)
     return is_fine;
 }
 
-/* A number that SQLite has computed, as it would have been written: with 15 digits where they say it all. */
+/* A number that SQLite has computed, as it would have been written: with 15 digits where they say
+ * it all. */
 static struct piece
 real_piece(struct parser *parser, double number)
 {
@@ -302,7 +308,8 @@ computed(struct parser *parser, const struct piece *a, char sign, const struct p
     if (sign == '%') {
         return refuse(parser, "% of numbers that are not whole");
     }
-    /* Divided decimals are f64 in firn; sums of those have another exactness, and the same promise. */
+    /* Divided decimals are f64 in firn; sums of those have another exactness, and the same
+     * promise. */
     piece.may_be_nan = a->may_be_nan || b->may_be_nan || (is_real && !is_decimal) ||
                        has_decimal_and_float || sign == '/';
     const char *left =
@@ -523,8 +530,8 @@ find_part(const struct parser *parser, const struct node *node, int *out_value, 
     return false;
 }
 
-/* Part of the text that a date or time is in SQLite. Its functions of time round fractions of seconds, so only dates
- * are given to them; substr takes the text as it is. */
+/* Part of the text that a date or time is in SQLite. Its functions of time round fractions of
+ * seconds, so only dates are given to them; substr takes the text as it is. */
 static struct piece
 part_of_time(struct parser *parser, const struct node *node)
 {

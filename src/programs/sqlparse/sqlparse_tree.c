@@ -2,8 +2,8 @@
  *
  * sqlparse/sqlparse_tree.c: words and expressions of SQL as they are written.
  *
- * The statement was accepted by SQLite, so this reads only what it knows, and refuses what is left: nothing has to be
- * told from mistakes. What binds least to what binds most is as in SQLite:
+ * The statement was accepted by SQLite, so this reads only what it knows, and refuses what is left:
+ * nothing has to be told from mistakes. What binds least to what binds most is as in SQLite:
  *
  *     OR
  *     AND
@@ -16,8 +16,9 @@
  *     ||
  *     ~ + -   (of one operand)
  *
- * Parentheses leave no node: they belong to the place in the text of what is in them. There is no COLLATE, no ESCAPE, no subquery, no
- * parameter (sqlite3_expanded_sql has put their values in). Depth and the number of nodes are bounded.
+ * Parentheses leave no node: they belong to the place in the text of what is in them. There is no
+ * COLLATE, no ESCAPE, no subquery, no parameter (sqlite3_expanded_sql has put their values in).
+ * Depth and the number of nodes are bounded.
  */
 #include "sqlparse/sqlparse_internal.h"
 

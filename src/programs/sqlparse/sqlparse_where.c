@@ -1,19 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * sqlparse/sqlparse_where.c: conditions over rows, put into firn's language where both mean the same.
+ * sqlparse/sqlparse_where.c: conditions over rows, put into firn's language where both mean the
+ * same.
  *
  * Rules, each for a difference:
  *
- * - SQLite converts between numbers and texts where columns are compared with literals of another class; here classes
- *   must agree.
- * - REAL that is NaN is null in SQLite. Where null is as false, because the condition only keeps rows, comparisons are written
- *   so that a NaN fails them in firn, too; elsewhere nullif(x, NaN) stands for x. (x AND y), (x OR y) keep a row as
- *   they do with false for null.
- * - Integers and REAL are compared exactly by SQLite, as REAL by firn: the same for integers below 2^53.
- * - Decimals are REAL in SQLite. Up to 15 digits decimals and their REALs have one order, and so have literals of up to 15
- *   digits; a REAL of more digits stands between two decimals.
- * - Dates, times and UUIDs are texts in SQLite, whose order is that of firn for literals in firn's own form.
- * - LIKE folds the case of ASCII; a pattern is no more than the beginning of a text, for SQLite ends patterns and texts at a NUL.
+ * - SQLite converts between numbers and texts where columns are compared with literals of another
+ *   class; here classes must agree.
+ * - REAL that is NaN is null in SQLite. Where null is as false, because the condition only keeps
+ *   rows, comparisons are written so that a NaN fails them in firn, too; elsewhere nullif(x, NaN)
+ *   stands for x. (x AND y), (x OR y) keep a row as they do with false for null.
+ * - Integers and REAL are compared exactly by SQLite, as REAL by firn: the same for integers below
+ *   2^53.
+ * - Decimals are REAL in SQLite. Up to 15 digits decimals and their REALs have one order, and so
+ *   have literals of up to 15 digits; a REAL of more digits stands between two decimals.
+ * - Dates, times and UUIDs are texts in SQLite, whose order is that of firn for literals in firn's
+ *   own form.
+ * - LIKE folds the case of ASCII; a pattern is no more than the beginning of a text, for SQLite
+ *   ends patterns and texts at a NUL.
  */
 #include "sqlparse/sqlparse_internal.h"
 
@@ -149,8 +153,9 @@ compare_alike(const struct piece *a, const struct piece *b)
     return true;
 }
 
-/* Compares a decimal of at most 15 digits with a REAL that is none: there is a decimal beside it that parts those whose REAL is
- * smaller from those whose REAL is larger. NULL: there is none that this finds. */
+/* Compares a decimal of at most 15 digits with a REAL that is none: there is a decimal beside it
+ * that parts those whose REAL is smaller from those whose REAL is larger. NULL: there is none that
+ * this finds. */
 static const char *
 compare_decimal(struct parser *parser, const struct piece *a, char sign, const struct piece *b)
 {
@@ -209,7 +214,8 @@ compare_numbers(struct parser *parser, const struct piece *a, char sign, const s
                                    sqlite3_mprintf("(%s %s %s)", left, sign_text(sign), right));
 }
 
-/* Whether two values that are texts to SQLite have the same order in firn; *sign may change for it. */
+/* Whether two values that are texts to SQLite have the same order in firn; *sign may change for
+ * it. */
 static bool
 order_alike(const struct piece *a, const struct piece *b, char *sign)
 {

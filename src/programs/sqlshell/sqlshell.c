@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * sqlshell/sqlshell.c: firn db sql: SQL over a store, by the system's SQLite with firn's extension in it.
+ * sqlshell/sqlshell.c: firn db sql: SQL over a store, by the system's SQLite with firn's extension
+ * in it.
  *
  * Statements come from arguments, or, without arguments, from standard input or a terminal. The
  * connection's own database is in memory; the tables of the store are virtual tables beside it,

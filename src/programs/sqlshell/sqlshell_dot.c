@@ -2,11 +2,11 @@
  *
  * sqlshell/sqlshell_dot.c: lines for the shell itself: .tables, .schema, .import and the others.
  *
- * .schema writes SQL: what a store calls its tables and columns is quoted, so that the text read back gives the same
- * columns. A terminal gets control characters in names as escapes.
+ * .schema writes SQL: what a store calls its tables and columns is quoted, so that the text read
+ * back gives the same columns. A terminal gets control characters in names as escapes.
  *
- * .import hands the file to the library, which loads it as one commit. The store is let go for that: only one handle of
- * a process may write. So it is refused inside of a transaction.
+ * .import hands the file to the library, which loads it as one commit. The store is let go for
+ * that: only one handle of a process may write. So it is refused inside of a transaction.
  */
 #include "sqlshell/sqlshell_internal.h"
 
@@ -127,7 +127,8 @@ put_name(const char *name)
     }
 }
 
-/* Words, and perhaps numbers in parentheses: DECIMAL(8,2). A table of SQLite's own may have any text as a type. */
+/* Words, and perhaps numbers in parentheses: DECIMAL(8,2). A table of SQLite's own may have any
+ * text as a type. */
 static void
 put_type(const char *type)
 {

@@ -2,15 +2,18 @@
  *
  * sqlshell/sqlshell_edit.c: input from a terminal: editing, history, completion.
  *
- * libedit does this if it is installed: it is loaded before the first line is read (libedit.so.2), by the names that
- * it has in common with readline. Without libedit, lines are read as the terminal gives them.
+ * libedit does this if it is installed: it is loaded before the first line is read (libedit.so.2),
+ * by the names that it has in common with readline. Without libedit, lines are read as the terminal
+ * gives them.
  *
- * The history is a file of the user's: $XDG_STATE_HOME/firn/sql_history, ~/.local/state/firn/sql_history without
- * the variable; directory and file are private (0700, 0600). It has the last HISTORY_MAX entries. Statements may have
- * secrets in them: a line that begins with a space is not added to the history.
+ * The history is a file of the user's: $XDG_STATE_HOME/firn/sql_history,
+ * ~/.local/state/firn/sql_history without the variable; directory and file are private (0700,
+ * 0600). It has the last HISTORY_MAX entries. Statements may have secrets in them: a line that
+ * begins with a space is not added to the history.
  *
- * Completion offers keywords of SQLite, names of tables and columns, and after a dot at the beginning of a line the
- * commands of the shell. Names that are no plain words are not offered: they would need quotes.
+ * Completion offers keywords of SQLite, names of tables and columns, and after a dot at the
+ * beginning of a line the commands of the shell. Names that are no plain words are not offered:
+ * they would need quotes.
  */
 #include "sqlshell/sqlshell_internal.h"
 
@@ -64,7 +67,8 @@ is_plain(const char *name)
     return name[0] != '\0' && !isdigit((unsigned char)name[0]);
 }
 
-/* The next keyword of SQLite's that begins so, with the letters' case of what is typed; of malloc. */
+/* The next keyword of SQLite's that begins so, with the letters' case of what is typed; of
+ * malloc. */
 static char *
 next_keyword(const char *text, int *at)
 {

@@ -2,13 +2,14 @@
  *
  * sqlshell/sqlshell_input.c: statements from a file, from standard input, and from a terminal.
  *
- * A script is divided while it is read (sqltext_split.c), and each statement runs when its semicolon has come. So memory
- * is bounded by the longest statement, FIRN_SQL_STATEMENT_MAX, however long the script or a line of it is: what SQLite needs to
- * understand a statement is up to some hundred times its text. A line that begins with a dot, where no statement has begun, is
- * for the shell. A script ends at the first failure.
+ * A script is divided while it is read (sqltext_split.c), and each statement runs when its
+ * semicolon has come. So memory is bounded by the longest statement, FIRN_SQL_STATEMENT_MAX,
+ * however long the script or a line of it is: what SQLite needs to understand a statement is up to
+ * some hundred times its text. A line that begins with a dot, where no statement has begun, is for
+ * the shell. A script ends at the first failure.
  *
- * A terminal session collects lines until they are whole statements, runs them together, and continues after failures. At a prompt
- * an interrupt discards what was typed.
+ * A terminal session collects lines until they are whole statements, runs them together, and
+ * continues after failures. At a prompt an interrupt discards what was typed.
  */
 #include "sqlshell/sqlshell_internal.h"
 
@@ -93,7 +94,8 @@ run_text(struct input *input)
     return exit_code;
 }
 
-/* Takes bytes up to the end of a statement. At a terminal a line is run as a whole. Returns an exit code. */
+/* Takes bytes up to the end of a statement. At a terminal a line is run as a whole. Returns an exit
+ * code. */
 static int
 take_part(struct input *input, const char *data, size_t size, size_t *out_used)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * sqlshell/sqlshell_internal.h: what the files of this room share. Only files of this folder include it.
+ * sqlshell/sqlshell_internal.h: what the files of this room share. Only files of this folder
+ * include it.
  */
 #ifndef FIRN_SQLSHELL_SQLSHELL_INTERNAL_H
 #define FIRN_SQLSHELL_SQLSHELL_INTERNAL_H
@@ -13,7 +14,8 @@
 
 #ifdef FIRN_HAS_SQL
 #include <sqlite3ext.h>
-/* The functions of SQLite, NULL until it is loaded: sqlite3_open and the others are macros that call them. */
+/* The functions of SQLite, NULL until it is loaded: sqlite3_open and the others are macros that
+ * call them. */
 SQLITE_EXTENSION_INIT3
 
 struct firn_sqlshell;
@@ -56,10 +58,12 @@ struct firn_sqlshell {
     int depth;    /* of files that are read by .read */
 };
 
-/* Opens a connection with firn in it. The store is attached when it is needed. Returns an exit code. */
+/* Opens a connection with firn in it. The store is attached when it is needed. Returns an exit
+ * code. */
 int firn_sqlshell_session_open(struct firn_sqlshell *shell);
 void firn_sqlshell_session_close(struct firn_sqlshell *shell);
-/* Attaches the store, for writing if it is wanted; nothing where that has been done. Returns an exit code. */
+/* Attaches the store, for writing if it is wanted; nothing where that has been done. Returns an
+ * exit code. */
 int firn_sqlshell_session_attach(struct firn_sqlshell *shell, bool is_for_writing);
 /* Lets go of the store, unless a transaction is open. */
 void firn_sqlshell_session_detach(struct firn_sqlshell *shell);

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * sqlshell/sqlshell_load.c: finds SQLite's library when it is needed, so that no other command waits for it.
+ * sqlshell/sqlshell_load.c: finds SQLite's library when it is needed, so that no other command
+ * waits for it.
  *
- * The program calls SQLite as an extension does: through the table of functions that SQLite hands to extensions. SQLite
- * gives that table to functions that are called when a connection is opened. So firn's own entry is registered as such
- * a function, one connection is opened, which calls it, and it is taken back. Everything that the entry
- * registers with that connection goes when it is closed; sqlshell_session.c registers with its own.
+ * The program calls SQLite as an extension does: through the table of functions that SQLite hands
+ * to extensions. SQLite gives that table to functions that are called when a connection is opened.
+ * So firn's own entry is registered as such a function, one connection is opened, which calls it,
+ * and it is taken back. Everything that the entry registers with that connection goes when it is
+ * closed; sqlshell_session.c registers with its own.
  *
  * The library stays loaded until the program ends. Threads: the first one, before any other.
  */

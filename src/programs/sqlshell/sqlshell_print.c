@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * sqlshell/sqlshell_print.c: results of statements: as a table for people, and in forms that programs read.
+ * sqlshell/sqlshell_print.c: results of statements: as a table for people, and in forms that
+ * programs read.
  *
- * A table is aligned by its first few hundred rows; columns that were printed do not become narrower again. Cells of
- * it are one line each, escaped and cut. Lines with tabs are those of firn db scan. CSV and markdown have the names of the
- * columns first. JSON is an array of objects for each result; with --json it is a member of the program's object instead:
- * columns, an array of names, and rows, arrays of values in their order, for names may occur twice.
+ * A table is aligned by its first few hundred rows; columns that were printed do not become
+ * narrower again. Cells of it are one line each, escaped and cut. Lines with tabs are those of firn
+ * db scan. CSV and markdown have the names of the columns first. JSON is an array of objects for
+ * each result; with --json it is a member of the program's object instead: columns, an array of
+ * names, and rows, arrays of values in their order, for names may occur twice.
  *
- * A REAL has as many digits as it needs to be read as the same number, in a table 15 at most. A BLOB is \x and hexadecimal digits,
- * in JSON an object {"hex": "00ff"}. Numbers that are not finite are texts in JSON. No control character goes to a
- * terminal as it is: CSV is escaped there, too, though no longer what a program would read.
+ * A REAL has as many digits as it needs to be read as the same number, in a table 15 at most. A
+ * BLOB is \x and hexadecimal digits, in JSON an object {"hex": "00ff"}. Numbers that are not finite
+ * are texts in JSON. No control character goes to a terminal as it is: CSV is escaped there, too,
+ * though no longer what a program would read.
  */
 #include "sqlshell/sqlshell_internal.h"
 
@@ -129,7 +132,8 @@ collect_hex(firn_slice bytes)
     }
 }
 
-/* Collects a value as a text that shows what it is; nothing for null. escape: NULL, or what makes a line of it. */
+/* Collects a value as a text that shows what it is; nothing for null. escape: NULL, or what makes a
+ * line of it. */
 static void
 collect_value(struct firn_sqlshell_print *print, sqlite3_stmt *statement, int i,
               void (*escape)(firn_slice text, void (*put)(const void *data, size_t size)))

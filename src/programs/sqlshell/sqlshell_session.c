@@ -1,24 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * sqlshell/sqlshell_session.c: a connection of SQLite with a store attached, and the statements that it runs.
+ * sqlshell/sqlshell_session.c: a connection of SQLite with a store attached, and the statements
+ * that it runs.
  *
- * Locking. The store is attached for reading, which blocks no process. The first statement that writes attaches it anew
- * for writing, and waits for another writer as --wait says: one that SQLite calls a writing one, a BEGIN, or one that
- * failed because the store was attached for reading. A script keeps the lock until it ends. A terminal keeps it no
- * longer than a statement or transaction, so that other processes may write in between, and sees what they have
- * written.
+ * Locking. The store is attached for reading, which blocks no process. The first statement that
+ * writes attaches it anew for writing, and waits for another writer as --wait says: one that SQLite
+ * calls a writing one, a BEGIN, or one that failed because the store was attached for reading. A
+ * script keeps the lock until it ends. A terminal keeps it no longer than a statement or
+ * transaction, so that other processes may write in between, and sees what they have written.
  *
- * A SELECT that firn's scan answers (sql.h) is run that way; if the scan declines, and no row has been
- * printed, SQLite runs it. EXPLAIN of such a statement has one row that says what the scan is.
+ * A SELECT that firn's scan answers (sql.h) is run that way; if the scan declines, and no row has
+ * been printed, SQLite runs it. EXPLAIN of such a statement has one row that says what the scan is.
  *
- * CREATE TABLE would make a table of the connection's own database, which is in memory and gone at the end. So
- * CREATE TABLE, CREATE INDEX, ALTER TABLE, DROP TABLE and DROP INDEX go to the store, by firn_create, unless they say TEMP or
- * name a table that is the connection's own, or one of a database that ATTACH has added. A view or a trigger would be
- * gone with the connection, too: it has to be a temporary one.
+ * CREATE TABLE would make a table of the connection's own database, which is in memory and gone at
+ * the end. So CREATE TABLE, CREATE INDEX, ALTER TABLE, DROP TABLE and DROP INDEX go to the store,
+ * by firn_create, unless they say TEMP or name a table that is the connection's own, or one of a
+ * database that ATTACH has added. A view or a trigger would be gone with the connection, too: it
+ * has to be a temporary one.
  *
- * Interrupts. The handler of this file tells SQLite, which ends the statement; a scan asks SQLite now and then. In a script it also
- * does what the program's own handler does, so the command ends with 130. At a terminal it only ends the
- * statement.
+ * Interrupts. The handler of this file tells SQLite, which ends the statement; a scan asks SQLite
+ * now and then. In a script it also does what the program's own handler does, so the command ends
+ * with 130. At a terminal it only ends the statement.
  */
 #include "sqlshell/sqlshell_internal.h"
 
@@ -159,8 +161,8 @@ report_no_memory(struct firn_sqlshell *shell)
 
 /* ==== the connection ==== */
 
-/* Opens a database in memory, with firn in it. Its statements may be a text from elsewhere, so it opens nothing but the store unless
- * the user has allowed it. Returns an exit code. */
+/* Opens a database in memory, with firn in it. Its statements may be a text from elsewhere, so it
+ * opens nothing but the store unless the user has allowed it. Returns an exit code. */
 static int
 open_database(struct firn_sqlshell *shell)
 {
@@ -435,7 +437,8 @@ explain_scan(struct firn_sqlshell *shell, const char *what)
     return rc;
 }
 
-/* EXPLAIN [QUERY PLAN] of a statement that a scan answers. *out_is_done: it was one, and the row is printed. */
+/* EXPLAIN [QUERY PLAN] of a statement that a scan answers. *out_is_done: it was one, and the row is
+ * printed. */
 static int
 try_to_explain(struct firn_sqlshell *shell, sqlite3_stmt *explain, bool *out_is_done)
 {
@@ -510,7 +513,8 @@ step_all(struct run *run)
         bool is_fine = run->is_silent || firn_sqlshell_print_row(print, stepped);
         rc = is_fine ? sqlite3_step(stepped) : SQLITE_NOMEM;
         if (firn_term_out_error() != 0) {
-            /* The output is closed, which is reported at the end of the command; or the user has left the pager. */
+            /* The output is closed, which is reported at the end of the command; or the user has
+             * left the pager. */
             rc = is_paged ? SQLITE_DONE : SQLITE_INTERRUPT;
         }
     }
@@ -521,7 +525,8 @@ step_all(struct run *run)
     return rc;
 }
 
-/* A value that its own text does not say: what SQLite writes into an expanded statement has 15 digits. */
+/* A value that its own text does not say: what SQLite writes into an expanded statement has 15
+ * digits. */
 static bool
 has_long_number(const struct firn_sqlshell *shell)
 {
@@ -593,7 +598,8 @@ show_time(const struct run *run, double started)
     firn_command_report_more("time", text);
 }
 
-/* Whether the lock is wanted before a statement runs. CREATE TEMP and the like get it if they turn out to need it. */
+/* Whether the lock is wanted before a statement runs. CREATE TEMP and the like get it if they turn
+ * out to need it. */
 static bool
 is_writing(const char *text, sqlite3_stmt *statement)
 {
@@ -605,8 +611,9 @@ is_writing(const char *text, sqlite3_stmt *statement)
             !firn_sqltext_is(word, size, "drop"));
 }
 
-/* Runs the first statement of a text. *out_rest is what follows it. may_attach: it may be attached for writing and run
- * again. Returns a code of SQLite, SQLITE_DONE where all went well; *out_exit_code is set where it was reported already. */
+/* Runs the first statement of a text. *out_rest is what follows it. may_attach: it may be attached
+ * for writing and run again. Returns a code of SQLite, SQLITE_DONE where all went well;
+ * *out_exit_code is set where it was reported already. */
 static int
 run_first(struct firn_sqlshell *shell, const char *text, const char **out_rest, bool *out_has_rows,
           int *out_exit_code)

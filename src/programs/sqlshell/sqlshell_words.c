@@ -2,8 +2,8 @@
  *
  * sqlshell/sqlshell_words.c: the words of a line for the shell itself.
  *
- * Words are divided by blanks and semicolons. In single or double quotes a word may have both in it, and a quote is written
- * twice. Only a word that begins with a quote is quoted.
+ * Words are divided by blanks and semicolons. In single or double quotes a word may have both in
+ * it, and a quote is written twice. Only a word that begins with a quote is quoted.
  */
 #include "sqlshell/sqlshell_words.h"
 
@@ -13,7 +13,8 @@
 
 static const char blanks[] = " \t\r\n;";
 
-/* Copies what stands in quotes, without them. Returns what follows them; NULL: they are not closed. */
+/* Copies what stands in quotes, without them. Returns what follows them; NULL: they are not
+ * closed. */
 static const char *
 copy_quoted(const char *from, char **to)
 {
@@ -31,7 +32,8 @@ const char *
 firn_sqlshell_words_split(const char *line, struct firn_sqlshell_words *out)
 {
     memset(out, 0, sizeof *out);
-    /* A word is no longer than in the line, and each but the last is followed by a byte that is not copied, or was in quotes. */
+    /* A word is no longer than in the line, and each but the last is followed by a byte that is not
+     * copied, or was in quotes. */
     char *to = out->memory = malloc(strlen(line) + 1);
     if (to == NULL) {
         return "out of memory";

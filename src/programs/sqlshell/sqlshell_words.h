@@ -15,7 +15,8 @@ struct firn_sqlshell_words {
     size_t count;
 };
 
-/* Divides a line; out->memory is freed by the caller in any case. NULL, or what is wrong with the line: of static memory. */
+/* Divides a line; out->memory is freed by the caller in any case. NULL, or what is wrong with the
+ * line: of static memory. */
 const char *firn_sqlshell_words_split(const char *line, struct firn_sqlshell_words *out);
 
 #endif

@@ -64,7 +64,8 @@ quoted_size(const char *text)
     return text[i] == '\0' ? i : i + 1;
 }
 
-/* What begins here and is no word: blanks, a comment, something in quotes, a parameter, a character. */
+/* What begins here and is no word: blanks, a comment, something in quotes, a parameter, a
+ * character. */
 static size_t
 other_size(const char *text)
 {

@@ -2,13 +2,15 @@
  *
  * sqltext/sqltext_split.c: where a statement ends, found while its text arrives.
  *
- * The rule is that of sqlite3_complete: a semicolon ends a statement unless it is inside of quotes, a comment, or the body of a
- * CREATE TRIGGER, which ends with "; END;". sqlite3_complete wants the whole text from its beginning each time that it
- * is asked, so a long statement with many semicolons would take the square of its size. This looks at each byte once, and keeps
- * nothing of the text but the word that it is in.
+ * The rule is that of sqlite3_complete: a semicolon ends a statement unless it is inside of quotes,
+ * a comment, or the body of a CREATE TRIGGER, which ends with "; END;". sqlite3_complete wants the
+ * whole text from its beginning each time that it is asked, so a long statement with many
+ * semicolons would take the square of its size. This looks at each byte once, and keeps nothing of
+ * the text but the word that it is in.
  *
- * States of a statement and modes of the text are independent: a mode says what a byte belongs to, a state what the
- * words before it make of the next semicolon. The test of the room and a fuzz target compare both with sqlite3_complete.
+ * States of a statement and modes of the text are independent: a mode says what a byte belongs to,
+ * a state what the words before it make of the next semicolon. The test of the room and a fuzz
+ * target compare both with sqlite3_complete.
  */
 #include "sqltext/sqltext.h"
 
@@ -94,7 +96,8 @@ end_word(struct firn_sqltext_split *split)
     take_token(split, token);
 }
 
-/* A semicolon outside of quotes and comments. Returns whether a statement ends, be it an empty one. */
+/* A semicolon outside of quotes and comments. Returns whether a statement ends, be it an empty
+ * one. */
 static bool
 take_semicolon(struct firn_sqltext_split *split)
 {

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * sqlvalue/sqlvalue.c: values of firn as values of SQLite, and back. The table in sqlvalue.h says what becomes what.
+ * sqlvalue/sqlvalue.c: values of firn as values of SQLite, and back. The table in sqlvalue.h says
+ * what becomes what.
  *
- * SQLite has five types and compares by what a value is, so a type of firn is shown as one whose order in SQLite is its own: numbers
- * as numbers, dates, timestamps and UUIDs as text of a fixed form, which sorts as they do. DECIMAL is REAL: as a text it
- * would sort by its digits, and sum() would be wrong. The nearest REAL of a decimal of up to 15 digits is no other
- * decimal's, so it comes back as the same one; a decimal of 16 to 18 digits is written exactly as TEXT.
+ * SQLite has five types and compares by what a value is, so a type of firn is shown as one whose
+ * order in SQLite is its own: numbers as numbers, dates, timestamps and UUIDs as text of a fixed
+ * form, which sorts as they do. DECIMAL is REAL: as a text it would sort by its digits, and sum()
+ * would be wrong. The nearest REAL of a decimal of up to 15 digits is no other decimal's, so it
+ * comes back as the same one; a decimal of 16 to 18 digits is written exactly as TEXT.
  *
- * An UPDATE does not read and write back what it does not change (sql_update.c), so nothing is lost by that.
+ * An UPDATE does not read and write back what it does not change (sql_update.c), so nothing is lost
+ * by that.
  */
 #include "sqlvalue/sqlvalue.h"
 
@@ -36,8 +39,8 @@ write_digits(char *out, uint32_t number, int digits)
 size_t
 firn_sqlvalue_date(int64_t days, char *out)
 {
-    /* Days since 0000-03-01 in eras of 400 years, which all have as many days; a year begins in March, so that the leap
-     * day is its last one. */
+    /* Days since 0000-03-01 in eras of 400 years, which all have as many days; a year begins in
+     * March, so that the leap day is its last one. */
     int64_t shifted = days + 719468;
     int64_t era = (shifted >= 0 ? shifted : shifted - 146096) / 146097;
     uint32_t day_of_era = (uint32_t)(shifted - era * 146097);
@@ -99,15 +102,16 @@ firn_sqlvalue_decimal(int64_t units, uint32_t scale)
     static const double powers[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8, 1e9,
                                     1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18};
     assert(scale <= FIRN_TABLE_PRECISION_MAX);
-    /* Up to 2^53 both are exact, so the quotient is the nearest number. Above, the units are rounded first: the order
-     * stays. */
+    /* Up to 2^53 both are exact, so the quotient is the nearest number. Above, the units are
+     * rounded first: the order stays. */
     return (double)units / powers[scale];
 }
 
 /* ---- firn to SQLite ---- */
 
-/* SQLite copies a text of a given size without a NUL after it, and allocates anew as soon as somebody asks for the text
- * as C has it. Given without a size, which its NUL says, it is copied once. */
+/* SQLite copies a text of a given size without a NUL after it, and allocates anew as soon as
+ * somebody asks for the text as C has it. Given without a size, which its NUL says, it is copied
+ * once. */
 void
 firn_sqlvalue_text(sqlite3_context *ctx, firn_slice text)
 {
@@ -223,7 +227,8 @@ firn_sqlvalue_of_array(const firn_scan_array *array, firn_type type, size_t row)
     return value;
 }
 
-/* What firn_sqlvalue_result(firn_sqlvalue_of_array(…)) does, by type. SQLite's value is NULL before. */
+/* What firn_sqlvalue_result(firn_sqlvalue_of_array(…)) does, by type. SQLite's value is NULL
+ * before. */
 
 static void
 give_integer(sqlite3_context *ctx, const struct firn_sqlvalue_cell *cell, size_t row)
@@ -438,7 +443,8 @@ make_decimal(const firn_table_column *column, sqlite3_value *from, firn_value *o
         return refuse_range(column, from, err);
     }
     int64_t whole = (int64_t)llround(units);
-    /* A REAL has 15 digits that can be relied on: 0.1 + 0.2 is 0.30, and 0.123 is no decimal(4, 2). */
+    /* A REAL has 15 digits that can be relied on: 0.1 + 0.2 is 0.30, and 0.123 is no decimal(4,
+     * 2). */
     if (fabs(firn_sqlvalue_decimal(whole, column->scale) - number) > fabs(number) * 2e-15) {
         char why[80];
         (void)snprintf(why, sizeof why, "has more than %u digits after the point", column->scale);

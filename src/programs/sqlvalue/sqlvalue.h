@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * sqlvalue/sqlvalue.h: values of firn as values of SQLite, and back: one at a time, as columns of a batch, as ranges that a
- * comparison is true of, and as rows in memory.
+ * sqlvalue/sqlvalue.h: values of firn as values of SQLite, and back: one at a time, as columns of a
+ * batch, as ranges that a comparison is true of, and as rows in memory.
  *
  * Threads: each thing is used by one thread at a time, as the connection of SQLite is.
  */
@@ -38,12 +38,13 @@ int firn_sqlvalue_no_memory(firn_error *err);
  *     vector(n)       BLOB, n f32 little endian  BLOB VECTOR(n)        TEXT [1.0,2.5]
  */
 
-/* Gives a value of a column to SQLite; copies bytes. `column`: type, scale (name and the rest may be unset). */
+/* Gives a value of a column to SQLite; copies bytes. `column`: type, scale (name and the rest may
+ * be unset). */
 void firn_sqlvalue_result(sqlite3_context *ctx, const firn_table_column *column, firn_value value);
 /* Gives a text, which may be empty; copies it. */
 void firn_sqlvalue_text(sqlite3_context *ctx, firn_slice text);
-/* A column of a batch, and what gives its values, which are not null, to SQLite: for types that are many, a shorter way than
- * firn_sqlvalue_result. */
+/* A column of a batch, and what gives its values, which are not null, to SQLite: for types that are
+ * many, a shorter way than firn_sqlvalue_result. */
 struct firn_sqlvalue_cell;
 struct firn_sqlvalue_dates;
 typedef void firn_sqlvalue_give(sqlite3_context *ctx, const struct firn_sqlvalue_cell *cell,
@@ -64,7 +65,8 @@ struct firn_sqlvalue_cell {
 void firn_sqlvalue_set_giver(struct firn_sqlvalue_cell *cell);
 firn_value firn_sqlvalue_of_array(const firn_scan_array *array, firn_type type, size_t row);
 
-/* What the types are shown as: each writes to `out`, without a NUL, and returns how much: 10, at most 26 and 36 characters. */
+/* What the types are shown as: each writes to `out`, without a NUL, and returns how much: 10, at
+ * most 26 and 36 characters. */
 size_t firn_sqlvalue_date(int64_t days, char *out);
 size_t firn_sqlvalue_timestamp(int64_t us, char *out);
 void firn_sqlvalue_uuid(const uint8_t *bytes, char *out);
@@ -100,14 +102,16 @@ firn_sqlvalue_texts_slot(struct firn_sqlvalue_known *known, firn_slice text)
     const uint64_t hash = (uint64_t)(uintptr_t)text.data * UINT64_C(0x9e3779b97f4a7c15);
     return &known->slots[hash >> (64 - FIRN_SQLVALUE_KNOWN_BITS)];
 }
-/* The kept text with the same bytes and a NUL after them, for a text of the batch whose slot does not have it; NULL: the caller has
- * to copy it. */
+/* The kept text with the same bytes and a NUL after them, for a text of the batch whose slot does
+ * not have it; NULL: the caller has to copy it. */
 const char *firn_sqlvalue_texts_learn(struct firn_sqlvalue_texts *texts,
                                       struct firn_sqlvalue_known *known, firn_slice text);
-/* For a cell whose column is set: made.texts and cell->known, which is the caller's to free, if the column is of texts, and there is
- * memory. *texts: those of the table, made if they are NULL; destroyed by the caller. */
+/* For a cell whose column is set: made.texts and cell->known, which is the caller's to free, if the
+ * column is of texts, and there is memory. *texts: those of the table, made if they are NULL;
+ * destroyed by the caller. */
 void firn_sqlvalue_texts_open(struct firn_sqlvalue_texts **texts, struct firn_sqlvalue_cell *cell);
-/* The cell has another batch. Where knowing texts is not worth it, they are copied from now on: cell->give. */
+/* The cell has another batch. Where knowing texts is not worth it, they are copied from now on:
+ * cell->give. */
 void firn_sqlvalue_texts_begin(struct firn_sqlvalue_cell *cell);
 
 /* Memory that values made of SQLite's refer to; zero it. One value at a time. */
@@ -115,14 +119,16 @@ struct firn_sqlvalue_scratch {
     void *memory; /* of firn_value_parse */
     uint8_t bytes[64];
 };
-/* Makes a value for a column of one of SQLite's. Bytes are borrowed from `from` or `scratch`. FIRN_INVALID, FIRN_LIMIT with a
- * text that names the column. */
+/* Makes a value for a column of one of SQLite's. Bytes are borrowed from `from` or `scratch`.
+ * FIRN_INVALID, FIRN_LIMIT with a text that names the column. */
 int firn_sqlvalue_make(const firn_table_column *column, sqlite3_value *from,
                        struct firn_sqlvalue_scratch *scratch, firn_value *out, firn_error *err);
 void firn_sqlvalue_deinit(struct firn_sqlvalue_scratch *scratch);
-/* What a parameter of any type says by itself: INTEGER i64, REAL f64, TEXT text, BLOB blob, NULL null. Borrowed. */
+/* What a parameter of any type says by itself: INTEGER i64, REAL f64, TEXT text, BLOB blob, NULL
+ * null. Borrowed. */
 firn_value firn_sqlvalue_any(sqlite3_value *from);
-/* The key as the blob of the hidden column firn_key, made of the values of the key's columns, and back. The blob is sqlite3_free'd. */
+/* The key as the blob of the hidden column firn_key, made of the values of the key's columns, and
+ * back. The blob is sqlite3_free'd. */
 int firn_sqlvalue_pack_key(const firn_value *key, size_t count, uint8_t **out, size_t *out_size,
                            firn_error *err);
 struct firn_sqlvalue_key {
@@ -162,23 +168,25 @@ struct firn_sqlvalue_bounds {
 
 /* Bounds that a verdict needs no values for. */
 struct firn_sqlvalue_bounds firn_sqlvalue_domain_just(enum firn_sqlvalue_verdict verdict);
-/* Of which values a comparison (EQ, LT, LE, GT, GE) with an argument is true that is a number, or of a date or timestamp a text. The
- * column is of a type whose order is that of a whole number. */
+/* Of which values a comparison (EQ, LT, LE, GT, GE) with an argument is true that is a number, or
+ * of a date or timestamp a text. The column is of a type whose order is that of a whole number. */
 struct firn_sqlvalue_bounds firn_sqlvalue_domain_compare(const firn_table_column *column, int op,
                                                          sqlite3_value *argument);
-/* The one value that is equal to an argument, where that is simple: of integers. False: ask as above. */
+/* The one value that is equal to an argument, where that is simple: of integers. False: ask as
+ * above. */
 bool firn_sqlvalue_domain_find(const firn_table_column *column, sqlite3_value *argument,
                                firn_value *out);
 
 /* ==== rows of a table by some of its columns, in memory ==== */
 
 struct firn_sqlvalue_lookup;
-/* Reads a scan to its end. keys: places of the key's columns among those of the scan. *out is NULL if there are too many
- * rows. */
+/* Reads a scan to its end. keys: places of the key's columns among those of the scan. *out is NULL
+ * if there are too many rows. */
 int firn_sqlvalue_lookup_create(firn_scan *scan, const size_t *keys, size_t key_count,
                                 struct firn_sqlvalue_lookup **out, firn_error *err);
 void firn_sqlvalue_lookup_destroy(struct firn_sqlvalue_lookup *lookup);
-/* The number, from 1, of the first row with a key, whose values are of the columns' types and not null; 0: there is none. */
+/* The number, from 1, of the first row with a key, whose values are of the columns' types and not
+ * null; 0: there is none. */
 size_t firn_sqlvalue_lookup_find(const struct firn_sqlvalue_lookup *lookup, const firn_value *key);
 /* The next row with the same key; 0: there is none. */
 size_t firn_sqlvalue_lookup_next(const struct firn_sqlvalue_lookup *lookup, size_t row);

@@ -2,16 +2,17 @@
  *
  * sqlvalue/sqlvalue_dates.c: the texts of dates, made once for each day.
  *
- * SQLite is shown a date as text. It copies a text that it is given, unless it may count on it for as long as the statement
- * runs; a batch of a scan is gone with the next one. But there are few dates, so their texts are kept as long as the virtual
- * table is there, which every statement that uses it holds, and SQLite is given their addresses.
+ * SQLite is shown a date as text. It copies a text that it is given, unless it may count on it for
+ * as long as the statement runs; a batch of a scan is gone with the next one. But there are few
+ * dates, so their texts are kept as long as the virtual table is there, which every statement that
+ * uses it holds, and SQLite is given their addresses.
  *
  * Invariant:
- * (I1) A text that was given out neither moves nor changes until the table goes. (Not checked: pieces are never made anew, and a
- *      text is written once, when it is empty.)
+ * (I1) A text that was given out neither moves nor changes until the table goes. (Not checked:
+ *      pieces are never made anew, and a text is written once, when it is empty.)
  *
- * Limits: days from 1880 to 2160, in pieces of 512, which are 1.2 MB at most; the caller makes other dates, and all where there is
- * no memory, each time.
+ * Limits: days from 1880 to 2160, in pieces of 512, which are 1.2 MB at most; the caller makes
+ * other dates, and all where there is no memory, each time.
  *
  * Locking: under the mutex of the connection.
  */

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * sqlvalue/sqlvalue_domain.c: a comparison as a range of values, for types whose order is that of a whole number.
+ * sqlvalue/sqlvalue_domain.c: a comparison as a range of values, for types whose order is that of a
+ * whole number.
  *
- * SQLite compares the values that it is shown. Integers, decimals, dates and timestamps are numbered in their order, and the
- * numbers are found at which the comparison becomes true, by halving: the first whose shown value is not below, and the first whose
- * shown value is above the argument. That is exact whatever the argument is: a REAL beside integers, '2026-01' beside dates, 12.345
- * beside decimal(8, 2). Whole numbers beside integers need no search.
+ * SQLite compares the values that it is shown. Integers, decimals, dates and timestamps are
+ * numbered in their order, and the numbers are found at which the comparison becomes true, by
+ * halving: the first whose shown value is not below, and the first whose shown value is above the
+ * argument. That is exact whatever the argument is: a REAL beside integers, '2026-01' beside dates,
+ * 12.345 beside decimal(8, 2). Whole numbers beside integers need no search.
  */
 #include "sqlvalue/sqlvalue.h"
 
@@ -132,7 +134,8 @@ compare_text(const char *a, size_t a_size, const char *b, size_t b_size)
     return order != 0 ? order : a_size < b_size ? -1 : a_size > b_size ? 1 : 0;
 }
 
-/* What the value number `at` is shown as, compared with an argument that is a number (or, for dates, a text). */
+/* What the value number `at` is shown as, compared with an argument that is a number (or, for
+ * dates, a text). */
 static int
 compare_shown(const struct domain *domain, uint64_t at, sqlite3_value *argument)
 {
@@ -183,7 +186,8 @@ find_integer(const struct domain *domain, int64_t argument, bool is_above, uint6
     return true;
 }
 
-/* The first number whose shown value is not below the argument, or (is_above) is above it. False: there is none. */
+/* The first number whose shown value is not below the argument, or (is_above) is above it. False:
+ * there is none. */
 static bool
 find_first(const struct domain *domain, sqlite3_value *argument, bool is_above, uint64_t *out)
 {

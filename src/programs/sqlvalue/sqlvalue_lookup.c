@@ -1,24 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * sqlvalue/sqlvalue_lookup.c: rows of a table by values of some columns, in memory: what a join asks for again and again.
+ * sqlvalue/sqlvalue_lookup.c: rows of a table by values of some columns, in memory: what a join
+ * asks for again and again.
  *
- * SQLite joins by loops: for each row of one table it looks up rows of the other by an equality. A lookup in a store finds
- * its way through blocks each time and costs as much as scanning dozens of rows by their key, or a thousand by a range. So a
- * statement that has looked up so often that reading the table once costs no more gets it read, with the columns that the
- * statement uses and the conditions that stay the same, into a hash table (sql_cursor.c decides when).
+ * SQLite joins by loops: for each row of one table it looks up rows of the other by an equality. A
+ * lookup in a store finds its way through blocks each time and costs as much as scanning dozens of
+ * rows by their key, or a thousand by a range. So a statement that has looked up so often that
+ * reading the table once costs no more gets it read, with the columns that the statement uses and
+ * the conditions that stay the same, into a hash table (sql_cursor.c decides when).
  *
- * A row is cells side by side, since a join reads rows here and there: a number, or the address of a text, whose bytes are kept
- * in blocks. A cell is what its number is above the smallest one of its column in a page of rows, in as many bits as the largest
- * takes: a column of dates takes some twelve, and four tables fit where one of whole words would.
- * A key that is one number has no hash where numbers lie close together, as those of rows do: each has a slot. Rows with the
- * same key are a list in the order in which they were read.
+ * A row is cells side by side, since a join reads rows here and there: a number, or the address of
+ * a text, whose bytes are kept in blocks. A cell is what its number is above the smallest one of
+ * its column in a page of rows, in as many bits as the largest takes: a column of dates takes some
+ * twelve, and four tables fit where one of whole words would. A key that is one number has no hash
+ * where numbers lie close together, as those of rows do: each has a slot. Rows with the same key
+ * are a list in the order in which they were read.
  *
  * Without a key all rows are one list: those of an inner table that a join reads again and again.
  *
  * Only of snapshots: what a transaction writes meanwhile would be missing.
  *
- * Limits: 256 MiB for the rows of a cursor's table, and beside them 8 bytes a row for finding them; if that is not enough, lookups go
- * on as before.
+ * Limits: 256 MiB for the rows of a cursor's table, and beside them 8 bytes a row for finding them;
+ * if that is not enough, lookups go on as before.
  */
 #include "sqlvalue/sqlvalue.h"
 
@@ -27,7 +30,8 @@ SQLITE_EXTENSION_INIT3
 
 enum { BYTES_MAX = 256 << 20, BLOCK_SIZE = 256 << 10, ROWS_MAX = INT32_MAX, DENSE_SPAN = 8 };
 enum { PAGE_SHIFT = 10, PAGE_ROWS = 1 << PAGE_SHIFT };
-/* A cell of up to BITS_MAX bits is in the eight bytes at the byte where it begins. A larger one is a whole word. */
+/* A cell of up to BITS_MAX bits is in the eight bytes at the byte where it begins. A larger one is
+ * a whole word. */
 enum { WORD = 64, BITS_MAX = 57 };
 
 /* Bytes that cells refer to. */
@@ -49,7 +53,8 @@ struct column {
     uint8_t *nulls; /* 1 for each null; NULL: there is none yet */
 };
 
-/* How the cells of a column are kept in a page: cell = base + the `bits` bits from bit `offset` of a row on. */
+/* How the cells of a column are kept in a page: cell = base + the `bits` bits from bit `offset` of
+ * a row on. */
 struct frame {
     uint64_t base;
     uint32_t offset;
@@ -70,7 +75,8 @@ struct firn_sqlvalue_lookup {
     size_t page_count;
     size_t page_capacity;
     uint64_t *
-        open; /* cells of the page that is being filled: PAGE_ROWS of each column; NULL: it is over */
+        /* cells of the page that is being filled: PAGE_ROWS of each column; NULL: it is over */
+        open;
     size_t open_rows;
     size_t key_count;
     size_t keys[FIRN_TABLE_KEY_COLUMNS_MAX]; /* places of the key's columns */
@@ -334,7 +340,8 @@ make_page(struct firn_sqlvalue_lookup *lookup)
     return true;
 }
 
-/* The frame of a column's cells, without its offset. Addresses and floating-point numbers are words, too. */
+/* The frame of a column's cells, without its offset. Addresses and floating-point numbers are
+ * words, too. */
 static struct frame
 frame_of(const uint64_t *cells, size_t count)
 {
@@ -353,7 +360,8 @@ frame_of(const uint64_t *cells, size_t count)
     return (struct frame){.base = (uint64_t)smallest, .bits = bits <= BITS_MAX ? bits : WORD};
 }
 
-/* Gives each frame its place in a row. Whole words come first, and rows with some begin at a byte. Returns the stride. */
+/* Gives each frame its place in a row. Whole words come first, and rows with some begin at a byte.
+ * Returns the stride. */
 static size_t
 place_frames(struct frame *frames, size_t count)
 {
@@ -372,7 +380,8 @@ place_frames(struct frame *frames, size_t count)
     return has_words ? (stride + 7) / 8 * 8 : stride;
 }
 
-/* Bits are collected in a word, because reading a word back that overlaps the one just written stalls. */
+/* Bits are collected in a word, because reading a word back that overlaps the one just written
+ * stalls. */
 struct packer {
     uint8_t *to;
     uint64_t word;
@@ -571,7 +580,8 @@ has_null_key(const struct firn_sqlvalue_lookup *lookup, size_t row)
     return false;
 }
 
-/* Whether the key is a number, and numbers lie so close together that each can have a slot of its own. */
+/* Whether the key is a number, and numbers lie so close together that each can have a slot of its
+ * own. */
 static bool
 find_range(struct firn_sqlvalue_lookup *lookup, uint64_t *out_slots)
 {

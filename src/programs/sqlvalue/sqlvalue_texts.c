@@ -2,22 +2,26 @@
  *
  * sqlvalue/sqlvalue_texts.c: texts that come again and again, made once.
  *
- * SQLite copies a text that it is given, unless it may count on it for as long as the statement runs; a batch of a scan is
- * gone with the next one. But a column whose values are few, a status or a country, has the same texts in every batch. Such
- * texts are kept as long as the virtual table is there, which every statement that uses it holds, and SQLite is given their
- * addresses (as sqlvalue_dates.c does it).
+ * SQLite copies a text that it is given, unless it may count on it for as long as the statement
+ * runs; a batch of a scan is gone with the next one. But a column whose values are few, a status or
+ * a country, has the same texts in every batch. Such texts are kept as long as the virtual table is
+ * there, which every statement that uses it holds, and SQLite is given their addresses (as
+ * sqlvalue_dates.c does it).
  *
- * A scan shows the values of a dictionary where they lie, so within one batch equal addresses are equal texts: a column of a
- * cursor knows by the address which kept text is meant, and compares no bytes. It forgets what it knows with each batch. A
- * text is kept when it comes a second time in a batch. A column that meets many new addresses in one batch has too many
- * values for this: its texts are copied from then on.
+ * A scan shows the values of a dictionary where they lie, so within one batch equal addresses are
+ * equal texts: a column of a cursor knows by the address which kept text is meant, and compares no
+ * bytes. It forgets what it knows with each batch. A text is kept when it comes a second time in a
+ * batch. A column that meets many new addresses in one batch has too many values for this: its
+ * texts are copied from then on.
  *
  * Invariants:
- * (I1) A text that was given out neither moves nor changes until the table goes. (Not checked: pieces are never made anew,
- *      and a text is written once.)
- * (I2) What a column knows of another batch than the present one is not used: each slot says of which batch it is.
+ * (I1) A text that was given out neither moves nor changes until the table goes. (Not checked:
+ *      pieces are never made anew, and a text is written once.)
+ * (I2) What a column knows of another batch than the present one is not used: each slot says of
+ *      which batch it is.
  *
- * Limits: 1,024 texts of up to 64 bytes for a table; others are copied, and so are texts with a NUL inside.
+ * Limits: 1,024 texts of up to 64 bytes for a table; others are copied, and so are texts with a NUL
+ * inside.
  *
  * Locking: under the mutex of the connection.
  */
@@ -92,7 +96,8 @@ keep_text(struct firn_sqlvalue_texts *texts, firn_slice text)
     return kept;
 }
 
-/* The kept text with the same bytes, which is made if it is new; NULL: there is no room, or no memory. */
+/* The kept text with the same bytes, which is made if it is new; NULL: there is no room, or no
+ * memory. */
 static const char *
 find_text(struct firn_sqlvalue_texts *texts, firn_slice text)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * task/task.h: what a command needs around a call of the library: settings, the workspace, waiting for
- * another writer, what the library tells meanwhile, what is to be done afterwards.
+ * task/task.h: what a command needs around a call of the library: settings, the workspace, waiting
+ * for another writer, what the library tells meanwhile, what is to be done afterwards.
  */
 #ifndef FIRN_TASK_TASK_H
 #define FIRN_TASK_TASK_H
@@ -18,7 +18,8 @@
  * Reports files that cannot be read, and continues. Returns an exit code. */
 int firn_task_settings_take(struct firn_cli *cli, firn_workspace *workspace);
 
-/* Takes one setting, if it is one that a command that writes follows. Returns a code of the library. */
+/* Takes one setting, if it is one that a command that writes follows. Returns a code of the
+ * library. */
 int firn_task_settings_set(struct firn_command_settings *settings,
                            const firn_config_setting *setting);
 
@@ -31,7 +32,8 @@ struct firn_task_settings_today {
     bool gitignore;
     uint64_t file_size_max;
 };
-/* A file of settings that cannot be read is reported where something is done, and by firn status: tells. */
+/* A file of settings that cannot be read is reported where something is done, and by firn status:
+ * tells. */
 struct firn_task_settings_today firn_task_settings_look(firn_workspace *workspace, bool tells);
 
 /* Tells, on standard error, of a file of settings that cannot be read, and what to do about it. */
@@ -45,25 +47,26 @@ void firn_task_settings_unread(void (*on_notice)(void *ctx, const firn_notice *n
 /* Opens the workspace that the command line names: --directory, else the current directory.
  * Returns an exit code; unless it is FIRN_EXIT_OK the failure has been reported. */
 int firn_task_workspace_open(struct firn_cli *cli, firn_workspace **out);
-/* The same for commands that run in the background and ask no question. *out_is_untrusted: a store in the
- * tree is not trusted (firn trust), and nothing must be done; it was reported. */
+/* The same for commands that run in the background and ask no question. *out_is_untrusted: a store
+ * in the tree is not trusted (firn trust), and nothing must be done; it was reported. */
 int firn_task_workspace_open_unasked(struct firn_cli *cli, firn_workspace **out,
                                      bool *out_is_untrusted);
 extern const char firn_task_workspace_untrusted_hint[];
 /* The same, for a command that is about the directory itself, even inside another workspace. */
 int firn_task_workspace_open_root(struct firn_cli *cli, const char *store_path,
                                   firn_workspace **out);
-/* What to do where a directory that is to go on with a history has one of its own; otherwise `hint`. */
+/* What to do where a directory that is to go on with a history has one of its own; otherwise
+ * `hint`. */
 const char *firn_task_workspace_adopt_hint(int code, const char *hint);
 /* Goes on with the history of a directory that was moved. */
 int firn_task_workspace_adopt(struct firn_cli *cli, firn_workspace *workspace, const char *hint);
 
-/* Tells, on standard error and with --json in the member "foreign_files" of the open object, of what is in a store
- * inside of a tree that firn did not make there, if there is any. */
+/* Tells, on standard error and with --json in the member "foreign_files" of the open object, of
+ * what is in a store inside of a tree that firn did not make there, if there is any. */
 void firn_task_foreign_tell(const struct firn_cli *cli, const char *store_path);
 
-/* Why the first save of this workspace is to be asked about (firn_workspace_too_broad); NULL where it
- * is not, or is not the first. */
+/* Why the first save of this workspace is to be asked about (firn_workspace_too_broad); NULL where
+ * it is not, or is not the first. */
 const char *firn_task_workspace_unwanted(firn_workspace *workspace);
 /* Says, where it is so, which store could not be read that may hold this directory's history. */
 void firn_task_workspace_tell_unread(const firn_workspace *workspace);
@@ -74,8 +77,9 @@ struct firn_task_workspace_paths {
     size_t count;
 };
 
-/* Turns a path, relative to the current directory or absolute, into one below the root, on the heap: *out.data is the
- * caller's to free. Returns FIRN_INVALID for one that leaves the workspace, FIRN_NO_MEMORY, or FIRN_OK. */
+/* Turns a path, relative to the current directory or absolute, into one below the root, on the
+ * heap: *out.data is the caller's to free. Returns FIRN_INVALID for one that leaves the workspace,
+ * FIRN_NO_MEMORY, or FIRN_OK. */
 int firn_task_workspace_path(const struct firn_cli *cli, const firn_workspace *workspace,
                              const char *path, firn_slice *out);
 /* Turns the positional arguments from `first` on into paths below the root. Each may be relative
@@ -91,7 +95,8 @@ struct firn_task_workspace_range {
     const char *first, *second; /* NULL: not given */
     char *memory;               /* NULL: the word is no range */
 };
-/* A word that is no range, such as the path "../src", leaves *out zeroed. Returns false when memory is out. */
+/* A word that is no range, such as the path "../src", leaves *out zeroed. Returns false when memory
+ * is out. */
 bool firn_task_workspace_range_init(const char *word, struct firn_task_workspace_range *out);
 void firn_task_workspace_range_deinit(struct firn_task_workspace_range *range);
 
@@ -105,8 +110,8 @@ struct firn_task_window {
 /* Of a command whose only argument, which may be missing, is a range. Returns an exit code. */
 int firn_task_window_init(struct firn_cli *cli, firn_workspace *workspace,
                           struct firn_task_window *out);
-/* Whether a checkpoint is one of them. Requires: it is called for each checkpoint, safety checkpoints
- * included, newest first. */
+/* Whether a checkpoint is one of them. Requires: it is called for each checkpoint, safety
+ * checkpoints included, newest first. */
 bool firn_task_window_has(struct firn_task_window *window,
                           const firn_workspace_checkpoint *checkpoint);
 
@@ -117,10 +122,10 @@ struct firn_task_workspace_references {
     struct firn_task_workspace_range range;
 };
 
-/* Tells checkpoints from paths: of the arguments from `from` on and before "--", at most `most` (1 or 2) name
- * checkpoints, and they come first. A word that names no checkpoint, but a file or directory on disk or in the
- * newest checkpoint, is a path. If most is 2, A..B are two checkpoints in one word; a missing one is latest.
- * Returns an exit code. */
+/* Tells checkpoints from paths: of the arguments from `from` on and before "--", at most `most` (1
+ * or 2) name checkpoints, and they come first. A word that names no checkpoint, but a file or
+ * directory on disk or in the newest checkpoint, is a path. If most is 2, A..B are two checkpoints
+ * in one word; a missing one is latest. Returns an exit code. */
 int firn_task_workspace_references_init(struct firn_cli *cli, firn_workspace *workspace, int from,
                                         int most, struct firn_task_workspace_references *out);
 void firn_task_workspace_references_deinit(struct firn_task_workspace_references *references);
@@ -133,7 +138,8 @@ extern const char firn_task_workspace_choose_hint[];
 /* Whether a reference is a time: no number, id or name. */
 bool firn_task_workspace_is_time(const char *text);
 
-/* What stands here for a reference that is git's, such as HEAD~1, @, REF^ or REF:PATH; NULL: it is none. */
+/* What stands here for a reference that is git's, such as HEAD~1, @, REF^ or REF:PATH; NULL: it is
+ * none. */
 const char *firn_task_workspace_habit(const char *word);
 
 /* What to do next after a command failed: if it was because `reference` names no checkpoint,
@@ -156,17 +162,19 @@ void firn_task_pending_look(firn_workspace *workspace, firn_workspace_pending_re
  * code: FIRN_EXIT_OK, or that of a failure, which has been reported. */
 int firn_task_pending_tell(struct firn_cli *cli, firn_workspace *workspace,
                            const firn_workspace_pending_restore *earlier);
-/* "a restore of 3 is under way by process 12, for 4 s: 1,200 of 80,000 files are in place", of one that
- * is running. */
+/* "a restore of 3 is under way by process 12, for 4 s: 1,200 of 80,000 files are in place", of one
+ * that is running. */
 void firn_task_pending_running(const firn_workspace_pending_restore *pending, char *out,
                                size_t size);
 
 /* A hint after a restore that has just failed half way; NULL if nothing was changed. */
 const char *firn_task_pending_hint(firn_workspace *workspace);
-/* A hint after a restore in place that has failed because a disk is full; NULL after other failures. */
+/* A hint after a restore in place that has failed because a disk is full; NULL after other
+ * failures. */
 const char *firn_task_full_hint(firn_workspace *workspace, const firn_error *err);
 
-/* ---- waiting for another writer as long as --wait says, and not longer than a signal allows ---- */
+/* ---- waiting for another writer as long as --wait says, and not longer than a signal allows
+ * ---- */
 
 /* The lock_timeout_ms for handles whose calls are made through firn_task_patience_run. */
 int64_t firn_task_patience_slice_ms(const struct firn_cli *cli);
@@ -217,8 +225,8 @@ struct firn_task_notices {
 void firn_task_notices_init(struct firn_task_notices *notices, const struct firn_cli *cli);
 void firn_task_notices_deinit(struct firn_task_notices *notices);
 
-/* An attempt begins. From the second on, what the ones before were told is forgotten, because it is told
- * again, and no warning is printed twice. */
+/* An attempt begins. From the second on, what the ones before were told is forgotten, because it is
+ * told again, and no warning is printed twice. */
 void firn_task_notices_again(struct firn_task_notices *notices);
 
 /* Whether no attempt before has shown the row of a path. */
@@ -231,13 +239,14 @@ void firn_task_notices_add(struct firn_task_notices *notices, const firn_notice 
  * has come. */
 firn_callbacks firn_task_notices_callbacks(struct firn_task_notices *notices);
 
-/* "left out by rule: .git (12), node_modules and 3 more", if there was any and --quiet was not given; how
- * many were named by a save before, after that. */
+/* "left out by rule: .git (12), node_modules and 3 more", if there was any and --quiet was not
+ * given; how many were named by a save before, after that. */
 void firn_task_notices_print_excluded(const struct firn_task_notices *notices);
-/* "not compared, excluded by rule: build, x.log and 3 more": what a checkpoint has, and a save would leave
- * out. */
+/* "not compared, excluded by rule: build, x.log and 3 more": what a checkpoint has, and a save
+ * would leave out. */
 void firn_task_notices_print_not_compared(const struct firn_task_notices *notices);
-/* "left alone by rule: build, x.log and 3 more", and how many more were not restored than were named. */
+/* "left alone by rule: build, x.log and 3 more", and how many more were not restored than were
+ * named. */
 void firn_task_notices_print_left(const struct firn_task_notices *notices);
 /* The member "notices", and "notices_not_shown" if some were not kept. */
 void firn_task_notices_json(const struct firn_task_notices *notices);
@@ -261,14 +270,15 @@ enum firn_task_beneath_makes {
     FIRN_TASK_BENEATH_MAKES_ALL   /* each directory that is missing */
 };
 
-/* Opens the directory of the last component of a path. Its first base_size bytes are a directory that the user chose
- * ("": the current one); the rest is walked without following links. FIRN_INVALID, with os_errno ELOOP, if a
- * component is one: the text names it. After a failure there is nothing to close. */
+/* Opens the directory of the last component of a path. Its first base_size bytes are a directory
+ * that the user chose ("": the current one); the rest is walked without following links.
+ * FIRN_INVALID, with os_errno ELOOP, if a component is one: the text names it. After a failure
+ * there is nothing to close. */
 FIRN_MUST_CHECK int firn_task_beneath_open(struct firn_task_beneath *out, const char *path,
                                            size_t base_size, enum firn_task_beneath_makes makes,
                                            firn_error *err);
-/* Opens the file itself for reading: *out_fd is -1 if it is not there. A link, or what is no regular file, is
- * refused with FIRN_INVALID. */
+/* Opens the file itself for reading: *out_fd is -1 if it is not there. A link, or what is no
+ * regular file, is refused with FIRN_INVALID. */
 FIRN_MUST_CHECK int firn_task_beneath_read(const struct firn_task_beneath *beneath, int *out_fd,
                                            firn_error *err);
 void firn_task_beneath_close(struct firn_task_beneath *beneath);
@@ -292,14 +302,15 @@ struct firn_task_file {
     bool may_replace;
 };
 
-/* Begins a file with contents of a store, at a path that the user gave. A new one gets FIRN_TASK_FILE_MODE. An existing file at the path stays as it is until firn_task_file_finish; a fifo or a device
- * there is written directly. FIRN_EXISTS if anything is there and may_replace is false. Returns a code
- * of the library, as do the following two. */
+/* Begins a file with contents of a store, at a path that the user gave. A new one gets
+ * FIRN_TASK_FILE_MODE. An existing file at the path stays as it is until firn_task_file_finish; a
+ * fifo or a device there is written directly. FIRN_EXISTS if anything is there and may_replace is
+ * false. Returns a code of the library, as do the following two. */
 FIRN_MUST_CHECK int firn_task_file_create(struct firn_task_file *file, const char *path,
                                           bool may_replace, firn_error *err);
-/* Begins a file at a path that firn chose, which replaces one that is there. `mode` is that of a new file, under
- * the umask. A link, or what is no regular file, is refused with FIRN_INVALID. Requires: the directory
- * is there, and stays open until the file is finished or discarded. */
+/* Begins a file at a path that firn chose, which replaces one that is there. `mode` is that of a
+ * new file, under the umask. A link, or what is no regular file, is refused with FIRN_INVALID.
+ * Requires: the directory is there, and stays open until the file is finished or discarded. */
 FIRN_MUST_CHECK int firn_task_file_create_beneath(struct firn_task_file *file,
                                                   const struct firn_task_beneath *beneath,
                                                   mode_t mode, firn_error *err);
@@ -314,10 +325,12 @@ void firn_task_file_discard(struct firn_task_file *file);
 
 /* ---- files to import ---- */
 
-/* Looks at the beginning of a file, or of standard input (NULL), that is to be read as CSV or JSON lines. If it is something
- * else, such as a Parquet file, reports that, with what converts it, and returns an exit code; else FIRN_EXIT_OK. */
+/* Looks at the beginning of a file, or of standard input (NULL), that is to be read as CSV or JSON
+ * lines. If it is something else, such as a Parquet file, reports that, with what converts it, and
+ * returns an exit code; else FIRN_EXIT_OK. */
 int firn_task_form_refuse(struct firn_cli *cli, const char *name, firn_slice start);
-/* The same for text that is to be read as CSV: JSON, HTML and XML, which nearly any form of CSV would read. */
+/* The same for text that is to be read as CSV: JSON, HTML and XML, which nearly any form of CSV
+ * would read. */
 int firn_task_form_expect_csv(struct firn_cli *cli, const char *name, firn_slice start);
 
 /* ---- a garbage collection in the background ---- */

@@ -2,10 +2,11 @@
  *
  * task/task_beneath.c: a path that firn chose, in a tree that may come from elsewhere.
  *
- * A tree can bring a symbolic link at any name that firn reads or writes, such as ".claude", and so lead it to
- * the user's own files. So the path below a directory of the user's is walked with one openat for each
- * component, none of which follows a link (I1; not checked: the flag is in the one call), and what comes after works with the descriptor that the walk
- * ended at: a component that is exchanged meanwhile leads nowhere else.
+ * A tree can bring a symbolic link at any name that firn reads or writes, such as ".claude", and so
+ * lead it to the user's own files. So the path below a directory of the user's is walked with one
+ * openat for each component, none of which follows a link (I1; not checked: the flag is in the one
+ * call), and what comes after works with the descriptor that the walk ended at: a component that is
+ * exchanged meanwhile leads nowhere else.
  *
  * The directory at which the walk begins is the user's choice: its own path is followed as it is.
  */
@@ -81,8 +82,8 @@ open_base(const char *path, size_t size, int *out, firn_error *err)
     return *out >= 0 ? FIRN_OK : fail(errno, "open the directory", path, size, err);
 }
 
-/* Replaces *fd by the directory `name` in it; -1 if that is not there. `size` is how much of the path leads to
- * it, for messages. (I1) */
+/* Replaces *fd by the directory `name` in it; -1 if that is not there. `size` is how much of the
+ * path leads to it, for messages. (I1) */
 static int
 enter(const struct firn_task_beneath *beneath, int *fd, const char *name, size_t size, bool makes,
       firn_error *err)

@@ -2,20 +2,22 @@
  *
  * task/task_file.c: a file that a command writes atomically.
  *
- * The content goes to a temporary file beside the path. The temporary file is synced and renamed when it
- * is complete, and then its directory is synced. So a command that fails, is interrupted or loses power
- * leaves what was at the path as it was (I1), and a reader never sees a part.
+ * The content goes to a temporary file beside the path. The temporary file is synced and renamed
+ * when it is complete, and then its directory is synced. So a command that fails, is interrupted or
+ * loses power leaves what was at the path as it was (I1), and a reader never sees a part.
  *
- * A file that is replaced keeps its mode, and its owner if root replaces it. A file that its user may
- * not write is not replaced either, although a rename could. A new file with contents of a store can be
- * read by its user alone, as the store can (I3; not checked: a file system may give other modes).
+ * A file that is replaced keeps its mode, and its owner if root replaces it. A file that its user
+ * may not write is not replaced either, although a rename could. A new file with contents of a
+ * store can be read by its user alone, as the store can (I3; not checked: a file system may give
+ * other modes).
  *
- * A path that the user gave may not be a symbolic link to a file, or to nothing: the link may have come with a tree, and lead to any file of
- * the user's. Directories before the name are followed. A path that firn itself chose is reached without following any
- * link (task_beneath.c).
+ * A path that the user gave may not be a symbolic link to a file, or to nothing: the link may have
+ * come with a tree, and lead to any file of the user's. Directories before the name are followed. A
+ * path that firn itself chose is reached without following any link (task_beneath.c).
  *
- * Fifos and devices have no content to protect: they are opened and written directly, also through a link (/dev/stdout is one), and never
- * removed (I2). In place of a file whose path firn chose they are refused too.
+ * Fifos and devices have no content to protect: they are opened and written directly, also through
+ * a link (/dev/stdout is one), and never removed (I2). In place of a file whose path firn chose
+ * they are refused too.
  */
 #include <assert.h>
 #include <errno.h>

@@ -2,8 +2,9 @@
  *
  * task/task_form.c: files that are to be imported as text, and are none.
  *
- * They are recognised by their first bytes, and refused with a hint that names the command that converts them. Without that
- * the first line of such a file, read as the header of a CSV, would be what a message speaks of.
+ * They are recognised by their first bytes, and refused with a hint that names the command that
+ * converts them. Without that the first line of such a file, read as the header of a CSV, would be
+ * what a message speaks of.
  */
 #include "task/task.h"
 
@@ -67,7 +68,8 @@ recognise(firn_slice start)
     return NULL;
 }
 
-/* Text that is no CSV, by its first characters but spaces and line ends. A space may be between the two. */
+/* Text that is no CSV, by its first characters but spaces and line ends. A space may be between the
+ * two. */
 static const struct magic texts[] = {
     MAGIC("[{", "a JSON array",
           "jq -c '.[]' '%s' | firn db table import --format jsonl ...; --format csv if it is CSV"),

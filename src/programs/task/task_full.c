@@ -2,9 +2,9 @@
  *
  * task/task_full.c: what to do where a disk is full and a restore has failed.
  *
- * A restore writes to two places, which may be on two disks: to the store, which first gets what will be replaced, and
- * to the directory. The library's message names the file that could not be written; what frees space depends on where
- * that is.
+ * A restore writes to two places, which may be on two disks: to the store, which first gets what
+ * will be replaced, and to the directory. The library's message names the file that could not be
+ * written; what frees space depends on where that is.
  */
 #include "task/task.h"
 

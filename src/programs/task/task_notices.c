@@ -173,8 +173,8 @@ firn_task_notices_row(struct firn_task_notices *notices, firn_slice path)
     return true;
 }
 
-/* Whether a warning is printed for the first time. Where memory is out, or there are very many, it counts
- * as such. */
+/* Whether a warning is printed for the first time. Where memory is out, or there are very many, it
+ * counts as such. */
 static bool
 is_first(struct firn_task_notices *notices, const firn_notice *notice)
 {
@@ -303,8 +303,8 @@ compare_names(firn_slice a, firn_slice b)
     return order != 0 ? order : (a.size > b.size) - (a.size < b.size);
 }
 
-/* Counts an entry with those of its name. False where it has to be kept by its path: there are too many
- * names, or memory is out. */
+/* Counts an entry with those of its name. False where it has to be kept by its path: there are too
+ * many names, or memory is out. */
 static bool
 add_to_group(struct firn_task_notices *notices, firn_slice path)
 {

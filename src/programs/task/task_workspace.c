@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * task/task_workspace.c: what the commands about workspaces share: opening one, paths inside it, and
- * how checkpoints and entries are shown.
+ * task/task_workspace.c: what the commands about workspaces share: opening one, paths inside it,
+ * and how checkpoints and entries are shown.
  *
  * Paths are names in a tree, not walks through the file system: "." and ".." are removed textually,
  * links are not followed, and a path that would lead above the root is refused. So a path means the
- * same whether the file is there now, was there when the checkpoint was made, or has become a link in
- * between. In a directory below the root relative paths begin there; no path means all of the
+ * same whether the file is there now, was there when the checkpoint was made, or has become a link
+ * in between. In a directory below the root relative paths begin there; no path means all of the
  * workspace.
  *
  * The library recognises a directory that was moved, and refuses to work on it until the user has
@@ -53,7 +53,8 @@ find_first(void *ctx, const firn_workspace_checkpoint *checkpoint)
     return FIRN_OK;
 }
 
-/* A deleted checkpoint that a word may mean; the newest, if there is none with this number or id. */
+/* A deleted checkpoint that a word may mean; the newest, if there is none with this number or
+ * id. */
 struct deleted {
     const char *word;
     uint64_t number; /* 0: there is none */
@@ -75,7 +76,8 @@ find_deleted(void *ctx, const firn_workspace_checkpoint *checkpoint)
     return deleted->is_meant ? FIRN_CANCELLED : FIRN_OK;
 }
 
-/* How a checkpoint that was deleted comes back, if the word means one, or (is_any) if there is any; else NULL. */
+/* How a checkpoint that was deleted comes back, if the word means one, or (is_any) if there is any;
+ * else NULL. */
 static const char *
 deleted_hint(firn_workspace *workspace, const char *word, bool is_any)
 {
@@ -285,8 +287,8 @@ ask_about(void *ctx, const firn_trust_info *info)
     return FIRN_OK;
 }
 
-/* Makes the directory again that the command was meant for and that was removed, and enters it, if a person
- * says so. It is empty then: an undo, or a restore, fills it. */
+/* Makes the directory again that the command was meant for and that was removed, and enters it, if
+ * a person says so. It is empty then: an undo, or a restore, fills it. */
 static bool
 is_made_again(const struct firn_cli *cli)
 {
@@ -373,8 +375,8 @@ is_to_be_adopted(const struct firn_cli *cli, const firn_workspace *workspace)
     return firn_command_report_ask("keep its checkpoints here?");
 }
 
-/* Opens the workspace again where a setting, which can be read only once it is open, says to wait for less or
- * longer than the handle does. */
+/* Opens the workspace again where a setting, which can be read only once it is open, says to wait
+ * for less or longer than the handle does. */
 static int
 obey_wait(const struct firn_cli *cli, firn_workspace_options *options, firn_workspace **workspace,
           firn_error *err)

@@ -47,11 +47,12 @@ size_t firn_term_text_plain(firn_slice bytes);
  * three octal digits. It can be undone. */
 void firn_term_text_escape(firn_slice bytes, void (*put)(const void *data, size_t size));
 
-/* How many columns of a terminal a text takes: ideographs and emoji two, combining marks none. Bytes that are no UTF-8
- * counts one a byte. */
+/* How many columns of a terminal a text takes: ideographs and emoji two, combining marks none.
+ * Bytes that are no UTF-8 counts one a byte. */
 size_t firn_term_width_of(firn_slice text);
 
-/* A minus sign, and an ellipsis; those of ASCII where the locale is C or POSIX (LC_ALL, LC_CTYPE, LANG). */
+/* A minus sign, and an ellipsis; those of ASCII where the locale is C or POSIX (LC_ALL, LC_CTYPE,
+ * LANG). */
 const char *firn_term_text_minus(void);
 const char *firn_term_text_ellipsis(void);
 
@@ -68,17 +69,19 @@ enum {
 
 /* "78,635". Returns out[FIRN_TERM_TEXT_NUMBER_SIZE]. */
 const char *firn_term_text_number(uint64_t number, char *out);
-/* "512 B", "14 KB", "26.1 MB", "1.30 GB": powers of 1,000. Returns out[FIRN_TERM_TEXT_SIZE_SIZE]. */
+/* "512 B", "14 KB", "26.1 MB", "1.30 GB": powers of 1,000. Returns
+ * out[FIRN_TERM_TEXT_SIZE_SIZE]. */
 const char *firn_term_text_size(uint64_t bytes, char *out);
 /* Local time, "2026-11-20 14:00:03". Returns out[FIRN_TERM_TEXT_TIME_SIZE]. */
 const char *firn_term_text_time(int64_t since_epoch_ns, char *out);
 /* How far local time was ahead of UTC then: "+01:00". Returns out[FIRN_TERM_TEXT_TIME_SIZE]. */
 const char *firn_term_text_zone(int64_t since_epoch_ns, char *out);
-/* RFC 3339, local time with nanoseconds: "2026-11-20T14:00:03.000000000+01:00", or with Z. Returns out[FIRN_TERM_TEXT_TIME_SIZE]. */
+/* RFC 3339, local time with nanoseconds: "2026-11-20T14:00:03.000000000+01:00", or with Z. Returns
+ * out[FIRN_TERM_TEXT_TIME_SIZE]. */
 const char *firn_term_text_rfc3339(int64_t since_epoch_ns, char *out);
 
-/* "12 seconds ago", "3 days ago"; the date of what is older than four weeks or in the future. Returns
- * out[FIRN_TERM_TEXT_TIME_SIZE]. */
+/* "12 seconds ago", "3 days ago"; the date of what is older than four weeks or in the future.
+ * Returns out[FIRN_TERM_TEXT_TIME_SIZE]. */
 const char *firn_term_text_ago(int64_t since_epoch_ns, int64_t now_ns, char *out);
 
 /* ---- colours of standard output ---- */
@@ -90,8 +93,8 @@ const char *firn_term_text_ago(int64_t since_epoch_ns, int64_t now_ns, char *out
 #define FIRN_TERM_CYAN "\033[36m"
 #define FIRN_TERM_PLAIN "\033[m"
 
-/* "always", "never", "auto" or NULL, which is auto: on a terminal, unless NO_COLOR is set or TERM is dumb. Returns
- * false for another word. Before this there are none. */
+/* "always", "never", "auto" or NULL, which is auto: on a terminal, unless NO_COLOR is set or TERM
+ * is dumb. Returns false for another word. Before this there are none. */
 bool firn_term_colour_choose(const char *when);
 bool firn_term_colour_is_on(void);
 /* Prints the sequence, one of those above, if there are colours. */
@@ -107,8 +110,8 @@ const char *firn_term_text_plural(uint64_t number, const char *one, const char *
 /* ---- standard output ---- */
 
 /* Buffered, with a memory for the first failure. Nothing else in the program writes to standard
- * output. After a failure all of these do nothing, and while the object of --json is open, too: lines
- * are for people. */
+ * output. After a failure all of these do nothing, and while the object of --json is open, too:
+ * lines are for people. */
 void firn_term_out_write(const void *data, size_t size);
 void firn_term_out_text(const char *text);
 void firn_term_out_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
@@ -116,33 +119,38 @@ void firn_term_out_flush(void);
 /* The same for what is to go out in any case: the object itself. */
 void firn_term_out_put(const void *data, size_t size);
 
-/* From now on output goes to another descriptor, a pager's; with STDOUT_FILENO to standard output again. That the
- * other one could not be written to is forgotten then. */
+/* From now on output goes to another descriptor, a pager's; with STDOUT_FILENO to standard output
+ * again. That the other one could not be written to is forgotten then. */
 void firn_term_out_divert(int fd);
 /* Calls begin once, before the next bytes are written; NULL: does not. It writes nothing itself. */
 void firn_term_out_before_first(void (*begin)(void));
-/* Whether begin is still to be called, and something waits to be written that leaves a row of the terminal free. */
+/* Whether begin is still to be called, and something waits to be written that leaves a row of the
+ * terminal free. */
 bool firn_term_out_fits(void);
 
 /* ---- other programs ---- */
 
-/* Starts the program arguments[0], which is looked for in PATH, with signals as programs expect them. `from` and `to`
- * become its standard input and output; -1: as in this program. Returns an errno. */
+/* Starts the program arguments[0], which is looked for in PATH, with signals as programs expect
+ * them. `from` and `to` become its standard input and output; -1: as in this program. Returns an
+ * errno. */
 int firn_term_spawn(char *const arguments[], int from, int to, pid_t *out);
 
 /* ---- a pager ---- */
 
-/* Starts a pager if one is wanted and there is one, and diverts output to it. Returns whether it did. */
+/* Starts a pager if one is wanted and there is one, and diverts output to it. Returns whether it
+ * did. */
 bool firn_term_pager_open(void);
-/* Ends the output to the pager, and waits until it is left. *out_was_left: by the user, before the end. Returns
- * false if its program was not found. */
+/* Ends the output to the pager, and waits until it is left. *out_was_left: by the user, before the
+ * end. Returns false if its program was not found. */
 bool firn_term_pager_close(bool *out_was_left);
 bool firn_term_pager_is_open(void);
-/* Opens it with the first output, if standard output is a terminal. Returns whether it may be opened. */
+/* Opens it with the first output, if standard output is a terminal. Returns whether it may be
+ * opened. */
 bool firn_term_pager_arm(void);
 /* There will be none after all, unless it is open. */
 void firn_term_pager_disarm(void);
-/* The same if what waits to be written fits the terminal: for the end of the output, or where a message interrupts it. */
+/* The same if what waits to be written fits the terminal: for the end of the output, or where a
+ * message interrupts it. */
 void firn_term_pager_settle(void);
 
 /* The columns of the terminal that standard output is; 0: it is none. */
@@ -173,8 +181,8 @@ void firn_term_writer_deinit(struct firn_term_writer *writer);
 void firn_term_writer_clear(struct firn_term_writer *writer);
 firn_slice firn_term_writer_slice(const struct firn_term_writer *writer);
 
-/* key is NULL inside an array. Calls that do not fit together abort the program. Without a writer (NULL)
- * nothing is written. */
+/* key is NULL inside an array. Calls that do not fit together abort the program. Without a writer
+ * (NULL) nothing is written. */
 void firn_term_writer_object(struct firn_term_writer *writer, const char *key);
 void firn_term_writer_array(struct firn_term_writer *writer, const char *key);
 /* Closes the innermost object or array. */
@@ -186,8 +194,8 @@ void firn_term_writer_null(struct firn_term_writer *writer, const char *key);
 void firn_term_writer_string(struct firn_term_writer *writer, const char *key, const char *value);
 /* A string; each byte that is not part of UTF-8 becomes U+FFFD. */
 void firn_term_writer_text(struct firn_term_writer *writer, const char *key, firn_slice value);
-/* Likewise, in an object, and where there was such a byte a second member, `key`_hex, has all of them
- * in hexadecimal. */
+/* Likewise, in an object, and where there was such a byte a second member, `key`_hex, has all of
+ * them in hexadecimal. */
 void firn_term_writer_bytes(struct firn_term_writer *writer, const char *key, firn_slice value);
 /* 64 hexadecimal digits. */
 void firn_term_writer_hash(struct firn_term_writer *writer, const char *key,
@@ -207,8 +215,8 @@ void firn_term_writer_raw(struct firn_term_writer *writer, const char *key, firn
 /* Bytes as they are, with no comma: what is no JSON at all. */
 void firn_term_writer_put(struct firn_term_writer *writer, const void *data, size_t size);
 
-/* From now on what is written to standard output goes to the end of this memory instead, until it has so many
- * bytes; what comes then is dropped. NULL ends that. */
+/* From now on what is written to standard output goes to the end of this memory instead, until it
+ * has so many bytes; what comes then is dropped. NULL ends that. */
 void firn_term_out_into(struct firn_term_writer *writer, size_t size_max);
 
 /* ---- the JSON object on standard output ---- */
@@ -221,8 +229,8 @@ void firn_term_out_into(struct firn_term_writer *writer, size_t size_max);
 /* Opens the object, if that has not been done. */
 void firn_term_json_begin(void);
 bool firn_term_json_is_open(void);
-/* From now on another writer counts as the open object: members go into it, and lines are dropped. NULL ends
- * that. */
+/* From now on another writer counts as the open object: members go into it, and lines are dropped.
+ * NULL ends that. */
 void firn_term_json_into(struct firn_term_writer *result);
 /* The writer of the object, NULL while it is not open. */
 struct firn_term_writer *firn_term_json_writer(void);
@@ -270,12 +278,12 @@ void firn_term_signals_setup(void);
 /* The number of the signal that asked the program to stop, or 0. */
 int firn_term_signals_caught(void);
 
-/* Calls end before a signal ends the program at once: a second one, or one that asks for a core. In a signal
- * handler; NULL: nothing is called. */
+/* Calls end before a signal ends the program at once: a second one, or one that asks for a core. In
+ * a signal handler; NULL: nothing is called. */
 void firn_term_signals_before_end(void (*end)(void));
 
-/* Returns when a signal has asked the program to stop since the last call, or after so long. For one
- * thread. */
+/* Returns when a signal has asked the program to stop since the last call, or after so long. For
+ * one thread. */
 void firn_term_signals_wait(long timeout_ns);
 /* Ends that wait, or the next one. */
 void firn_term_signals_wake(void);
@@ -304,8 +312,8 @@ struct firn_term_meter_state {
 /* Sets the text of the line, which is drawn now or later, and again until it is cleared, with the
  * time that the phase has taken. Any thread. */
 void firn_term_meter_show(const struct firn_term_meter_state *state);
-/* Removes the line, if one is there, until something is shown again. Before anything else goes to the
- * terminal. */
+/* Removes the line, if one is there, until something is shown again. Before anything else goes to
+ * the terminal. */
 void firn_term_meter_clear(void);
 /* The same where the work pauses: the line comes back a second after more of it has begun. */
 void firn_term_meter_pause(void);
@@ -313,8 +321,8 @@ void firn_term_meter_pause(void);
 /* Removes the line, and draws none until the next operation: something else has the terminal. */
 void firn_term_meter_silence(void);
 
-/* What to tell a user who interrupts work that is finishing: the state that a second interrupt leaves,
- * and what to do then. A constant text. NULL: nothing special. */
+/* What to tell a user who interrupts work that is finishing: the state that a second interrupt
+ * leaves, and what to do then. A constant text. NULL: nothing special. */
 void firn_term_meter_set_interrupted(const char *hint);
 
 /* The operation is over, and an interrupt is not answered any more. */

@@ -2,8 +2,8 @@
  *
  * term/term_colour.c: whether standard output has colours.
  *
- * Asked for by an option or a setting they are always there, or never. Otherwise a terminal has them, unless
- * NO_COLOR is set (no-color.org) or TERM says that the terminal knows no sequences.
+ * Asked for by an option or a setting they are always there, or never. Otherwise a terminal has
+ * them, unless NO_COLOR is set (no-color.org) or TERM says that the terminal knows no sequences.
  */
 #include "term/term.h"
 

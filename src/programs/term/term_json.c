@@ -1,23 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * term/term_json.c: one JSON object on standard output, always valid, also when a command fails half
- * way.
+ * term/term_json.c: one JSON object on standard output, always valid, also when a command fails
+ * half way.
  *
  * A command emits each result once, as members and as lines. With --json the object is open while
  * the command runs: members are written, and lines are dropped (term_out.c). Without --json, lines
  * are written and members are dropped (I1). So a command need not ask which of the two is wanted,
  * unless their contents differ, or composing unused text would take long.
  *
- * A call of the MCP server names its result as the place (firn_term_json_into): members go there, lines are dropped
- * too. So one function shows a thing as text, in --json and over MCP. All calls pass the open writer on, NULL
- * where none is open, to which nothing is written.
+ * A call of the MCP server names its result as the place (firn_term_json_into): members go there,
+ * lines are dropped too. So one function shows a thing as text, in --json and over MCP. All calls
+ * pass the open writer on, NULL where none is open, to which nothing is written.
  *
  * A failing command leaves valid JSON: firn_term_json_unwind closes all open values, and the error
  * becomes one more member of the outermost object.
  *
  * Invariants
- * (I1) Between firn_term_json_begin and firn_term_json_finish nothing but the object goes to standard
- *      output; at other times nothing of it does. (Not checked: firn_term_out_write drops lines meanwhile.)
+ * (I1) Between firn_term_json_begin and firn_term_json_finish nothing but the object goes to
+ *      standard output; at other times nothing of it does. (Not checked: firn_term_out_write drops
+ *      lines meanwhile.)
  */
 #include "term/term.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * term/term_meter.c: one changing line on a terminal that shows how far long work has come, and the answer
- * to an interrupt.
+ * term/term_meter.c: one changing line on a terminal that shows how far long work has come, and the
+ * answer to an interrupt.
  *
  * The line is drawn on standard error, so that standard output stays what it is in a pipe; not
  * before the work has taken a second, because most commands are over by then; at most five times a
@@ -18,8 +18,8 @@
  * interrupt: the answer comes at once, and says how far it is and what a second interrupt does.
  * Each answer is given once.
  *
- * Threads: everything below is guarded by one mutex, but for the signal's number (term_signals.c). The
- * thread lives as long as the program, and takes no signals.
+ * Threads: everything below is guarded by one mutex, but for the signal's number (term_signals.c).
+ * The thread lives as long as the program, and takes no signals.
  */
 #include "term/term.h"
 
@@ -94,7 +94,8 @@ clear_locked(void)
 
 /* ---- the line ---- */
 
-/* ", 31 %, 120 MB/s, 12 s left"; where it is not known how much there is to do, the seconds so far. */
+/* ", 31 %, 120 MB/s, 12 s left"; where it is not known how much there is to do, the seconds so
+ * far. */
 static void
 put_pace(double seconds, char *out, size_t size)
 {

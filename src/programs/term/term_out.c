@@ -8,10 +8,11 @@
  * dropped. command.c turns that errno into a message and an exit code when the command is over;
  * commands that print much ask firn_term_out_error between lines.
  *
- * SIGPIPE is ignored by the program (see term_signals.c): a reader that has gone shows up here as EPIPE
- * and never kills a restore half way.
+ * SIGPIPE is ignored by the program (see term_signals.c): a reader that has gone shows up here as
+ * EPIPE and never kills a restore half way.
  *
- * While the object of --json is open (term_json.c), lines are dropped: nothing but the object goes out.
+ * While the object of --json is open (term_json.c), lines are dropped: nothing but the object goes
+ * out.
  *
  * One thread at a time: the library's callbacks come one by one, and nothing else prints.
  */
@@ -76,7 +77,8 @@ firn_term_out_flush(void)
     buffered = 0;
 }
 
-/* Writes the whole lines of the buffer: on a terminal the progress line would be drawn over half a one. */
+/* Writes the whole lines of the buffer: on a terminal the progress line would be drawn over half a
+ * one. */
 static void
 write_lines(void)
 {
@@ -130,7 +132,8 @@ firn_term_out_text(const char *text)
     firn_term_out_write(text, strlen(text));
 }
 
-/* Texts of a store, and the padding beside them, may be longer than the buffer that is tried first. */
+/* Texts of a store, and the padding beside them, may be longer than the buffer that is tried
+ * first. */
 static void put_long(const char *format, va_list arguments, size_t size)
     __attribute__((format(printf, 1, 0)));
 

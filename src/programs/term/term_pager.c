@@ -2,16 +2,18 @@
  *
  * term/term_pager.c: results that are longer than the screen, at a terminal.
  *
- * Output goes to $FIRN_PAGER, $PAGER or less, through a pipe. less is told, unless the environment says otherwise, to
- * end by itself where a result fits on the screen, and to leave it there. "cat" and an empty text mean none. A user
- * who leaves the pager before the end has seen enough: the writer sees a closed pipe, and ends.
+ * Output goes to $FIRN_PAGER, $PAGER or less, through a pipe. less is told, unless the environment
+ * says otherwise, to end by itself where a result fits on the screen, and to leave it there. "cat"
+ * and an empty text mean none. A user who leaves the pager before the end has seen enough: the
+ * writer sees a closed pipe, and ends.
  *
- * A command's pager starts with its first output, so a command that fails before that has none. Output is kept until
- * it is more than the terminal shows: what fits has no pager, whatever the program. A terminal of which nothing is known
- * (TERM is unset) or that can only print (TERM is dumb) has none either.
+ * A command's pager starts with its first output, so a command that fails before that has none.
+ * Output is kept until it is more than the terminal shows: what fits has no pager, whatever the
+ * program. A terminal of which nothing is known (TERM is unset) or that can only print (TERM is
+ * dumb) has none either.
  *
- * The pager is in the group of processes of the terminal, as the program is: ctrl-C reaches both. It ends the writer's
- * work, and the program waits until the pager is left.
+ * The pager is in the group of processes of the terminal, as the program is: ctrl-C reaches both.
+ * It ends the writer's work, and the program waits until the pager is left.
  */
 #include "term/term.h"
 

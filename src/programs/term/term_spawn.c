@@ -2,8 +2,9 @@
  *
  * term/term_spawn.c: starts another program, such as a pager, a browser, or git.
  *
- * This program ignores SIGPIPE, and a signal that is ignored or blocked stays so in programs that it
- * starts. They expect to be ended by a closed pipe, so they get the default, and no signal blocked.
+ * This program ignores SIGPIPE, and a signal that is ignored or blocked stays so in programs that
+ * it starts. They expect to be ended by a closed pipe, so they get the default, and no signal
+ * blocked.
  */
 #include "term/term.h"
 

@@ -9,13 +9,14 @@
  * output (term_json.c) has rules of its own and keeps the bytes.
  *
  * Invariants
- * (I1) What firn_term_text_escape gives is valid UTF-8 without control characters, so without a newline. (Not
- *      checked: what goes out unchanged was decoded just before, and a test tries all bytes.)
+ * (I1) What firn_term_text_escape gives is valid UTF-8 without control characters, so without a
+ *      newline. (Not checked: what goes out unchanged was decoded just before, and a test tries all
+ *      bytes.)
  * (I2) Two different byte strings never escape to the same text: a backslash is always doubled, and
  *      an escape always begins with a single one.
  *
- * People read local times, in the same form in which a time without a zone is typed. Programs get the zone with
- * each time, as an offset.
+ * People read local times, in the same form in which a time without a zone is typed. Programs get
+ * the zone with each time, as an offset.
  */
 #include "term/term.h"
 
@@ -29,7 +30,8 @@
 enum { NS_A_SECOND = 1000000000 };
 
 /* Eight bytes at once: what is asked of each is answered by its highest bit. A byte of which it is
- * true may make the next one's answer wrong, so all that is certain is whether it is true of any. */
+ * true may make the next one's answer wrong, so all that is certain is whether it is true of
+ * any. */
 static const uint64_t every_byte = UINT64_C(0x0101010101010101);
 static const uint64_t high_bits = UINT64_C(0x8080808080808080);
 

@@ -2,12 +2,12 @@
  *
  * term/term_width.c: how many columns of a terminal a text takes.
  *
- * The C library's wcwidth depends on the locale, which the program does not set. So the two lists are here: code
- * points that take two columns (East Asian Width W and F), and those that take none (general categories Mn, Me and
- * Cf, and the vowels and finals of Hangul that join what is before them; the soft hyphen takes one). They are
- * those of Unicode 14; code points that it does not assign lie in a range where both neighbours do. Everything
- * else takes one column. Terminals differ where several code points make one picture: what they take is the
- * sum of their parts here.
+ * The C library's wcwidth depends on the locale, which the program does not set. So the two lists
+ * are here: code points that take two columns (East Asian Width W and F), and those that take none
+ * (general categories Mn, Me and Cf, and the vowels and finals of Hangul that join what is before
+ * them; the soft hyphen takes one). They are those of Unicode 14; code points that it does not
+ * assign lie in a range where both neighbours do. Everything else takes one column. Terminals
+ * differ where several code points make one picture: what they take is the sum of their parts here.
  */
 #include <assert.h>
 

@@ -7,17 +7,20 @@
  * grows. A writer that has run out of memory stays failed and takes no more, so callers write
  * everything and check once.
  *
- * Bytes that are not UTF-8 have no place in JSON, and lone surrogates are refused by strict parsers.
- * So the readable member is made valid with U+FFFD, and a twin with the suffix _hex carries the exact
- * bytes; it is there only when it is needed. docs/json.md promises this to readers.
+ * Bytes that are not UTF-8 have no place in JSON, and lone surrogates are refused by strict
+ * parsers. So the readable member is made valid with U+FFFD, and a twin with the suffix _hex
+ * carries the exact bytes; it is there only when it is needed. docs/json.md promises this to
+ * readers.
  *
  * Invariants
- * (I1) What was written, followed by the closing brackets of the stack, is whole: values with commas
- *      between them. Calls that do not fit together are mistakes of the program and abort it.
+ * (I1) What was written, followed by the closing brackets of the stack, is whole: values with
+ *      commas between them. Calls that do not fit together are mistakes of the program and abort
+ *      it.
  * (I2) Strings hold valid UTF-8 without control characters of ASCII; with escapes_controls none of
- *      those that term.h calls so: they leave as \uXXXX. (Not checked: put_string decodes each character that it
- *      puts.)
- * (I3) has_failed is set before anything is left out. (Not checked: only firn_term_writer_put leaves anything out.)
+ *      those that term.h calls so: they leave as \uXXXX. (Not checked: put_string decodes each
+ *      character that it puts.)
+ * (I3) has_failed is set before anything is left out. (Not checked: only firn_term_writer_put
+ *      leaves anything out.)
  */
 #include "term/term.h"
 
@@ -124,8 +127,8 @@ is_escaped(const struct firn_term_writer *writer, uint32_t point)
     return firn_term_text_is_control(point) && (writer->escapes_controls || point < 0x80);
 }
 
-/* Writes the character at the start, which needs an escape or more than a byte. Returns its size, or 0
- * where it is not UTF-8. */
+/* Writes the character at the start, which needs an escape or more than a byte. Returns its size,
+ * or 0 where it is not UTF-8. */
 static size_t
 put_character(struct firn_term_writer *writer, firn_slice at)
 {
@@ -183,7 +186,8 @@ put_hex(struct firn_term_writer *writer, firn_slice value)
 
 /* ---- structure ---- */
 
-/* The comma that is due, and the name of the member. False without a writer: nothing is to be written. */
+/* The comma that is due, and the name of the member. False without a writer: nothing is to be
+ * written. */
 static bool
 begin_value(struct firn_term_writer *writer, const char *key)
 {

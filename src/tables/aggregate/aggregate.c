@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * aggregate/aggregate.c: grouping rows: creating, merging, and returning the groups. Adding is in aggregate_add.c.
+ * aggregate/aggregate.c: grouping rows: creating, merging, and returning the groups. Adding is in
+ * aggregate_add.c.
  *
  * COUNT_DISTINCT counts groups: each such call has an aggregate of its own, whose keys are those
  * of the groups and the argument. At the end, each group of that aggregate is a row that the call

@@ -61,7 +61,8 @@ struct firn_aggregate_call {
     uint32_t argument_number;
 };
 
-/* Bounds of the values of a key that is a number, as its bits. They are a hint: there may be values outside. */
+/* Bounds of the values of a key that is a number, as its bits. They are a hint: there may be values
+ * outside. */
 struct firn_aggregate_range {
     uint64_t min;
     uint64_t max; /* not below min, as numbers of the key's type */
@@ -75,8 +76,8 @@ enum { FIRN_AGGREGATE_KEYS_MAX = 63, FIRN_AGGREGATE_CALLS_MAX = 4096 };
 struct firn_aggregate_spec {
     const struct firn_aggregate_column *keys;
     size_t key_count;
-    /* Of each key; NULL: not all of them are known. Together with row_count, an estimate, they decide whether groups are
-     * found without hashing. */
+    /* Of each key; NULL: not all of them are known. Together with row_count, an estimate, they
+     * decide whether groups are found without hashing. */
     const struct firn_aggregate_range *ranges;
     uint64_t row_count;
     const struct firn_aggregate_call *calls;
@@ -89,8 +90,8 @@ struct firn_aggregate_spec {
 
 struct firn_aggregate;
 
-/* Whether an earlier call with the same argument number keeps the state of this one: values that are added to this one
- * are ignored. */
+/* Whether an earlier call with the same argument number keeps the state of this one: values that
+ * are added to this one are ignored. */
 bool firn_aggregate_is_shared(const struct firn_aggregate *aggregate, size_t call);
 
 /* The type of a call's results: COUNTs I64; AVG F64; SUM I64, U64, DECIMAL or F64; MIN and MAX
@@ -108,18 +109,20 @@ void firn_aggregate_destroy(struct firn_aggregate *aggregate);
 
 /* Adds rows: a column for each key, and one for each call, of the kinds of the spec's types. A call
  * whose argument has kind FIRN_PHYSICAL_NONE is left out (the caller adds to it with the functions
- * below); that of COUNT_ROWS is ignored. Bits of mask from count on must be 0. Nothing is borrowed. */
+ * below); that of COUNT_ROWS is ignored. Bits of mask from count on must be 0. Nothing is
+ * borrowed. */
 FIRN_MUST_CHECK int firn_aggregate_add(struct firn_aggregate *aggregate,
                                        const struct firn_chunk_values *keys,
                                        const struct firn_chunk_values *arguments, size_t count,
                                        const uint64_t *mask, firn_error *err);
 
-/* Adds rows whose keys come as the codes of chunks (firn_chunk_read_codes; nulls have code_count). The codes
- * of a row are joined into one number, also for rows that the mask leaves out: the code of the last key +
- * (its code_count + 1) * (that of the key before it + …). There is a chunk for each key; the chunks are borrowed until
- * the next begin_codes, merge or finish, the array is not. Each number is looked up once, and again after groups
- * were spilled. Requires: keys; no ranges of them; firn_chunk_code_count > 0 of all chunks; at most
- * FIRN_AGGREGATE_CODES_MAX numbers, unless there is one key. */
+/* Adds rows whose keys come as the codes of chunks (firn_chunk_read_codes; nulls have code_count).
+ * The codes of a row are joined into one number, also for rows that the mask leaves out: the code
+ * of the last key + (its code_count + 1) * (that of the key before it + …). There is a chunk for
+ * each key; the chunks are borrowed until the next begin_codes, merge or finish, the array is not.
+ * Each number is looked up once, and again after groups were spilled. Requires: keys; no ranges of
+ * them; firn_chunk_code_count > 0 of all chunks; at most FIRN_AGGREGATE_CODES_MAX numbers, unless
+ * there is one key. */
 enum { FIRN_AGGREGATE_CODES_MAX = 1 << 14 };
 FIRN_MUST_CHECK int firn_aggregate_begin_codes(struct firn_aggregate *aggregate,
                                                const struct firn_chunk *const *chunks,
@@ -129,8 +132,8 @@ FIRN_MUST_CHECK int firn_aggregate_add_codes(struct firn_aggregate *aggregate,
                                              const struct firn_chunk_values *arguments,
                                              size_t count, const uint64_t *mask, firn_error *err);
 
-/* Joins the codes of one more key to the numbers of the keys before it. count: how many codes the key has, with that of
- * null. */
+/* Joins the codes of one more key to the numbers of the keys before it. count: how many codes the
+ * key has, with that of null. */
 void firn_aggregate_join_codes(const struct firn_aggregate *aggregate, uint32_t *codes,
                                const uint32_t *own, uint32_t count, size_t rows);
 

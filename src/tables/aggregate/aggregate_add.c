@@ -8,8 +8,9 @@
  * step, the rows so far go through the third, the table is spilled (aggregate_spill.c), and the
  * rest of the batch starts again.
  *
- * Groups whose keys are numbers of small ranges have places instead of a hash (aggregate_direct.c); rows without a
- * place go to the table. If there are few groups, the third step goes group by group (aggregate_few.c).
+ * Groups whose keys are numbers of small ranges have places instead of a hash (aggregate_direct.c);
+ * rows without a place go to the table. If there are few groups, the third step goes group by group
+ * (aggregate_few.c).
  */
 #include "aggregate/aggregate.h"
 
@@ -57,7 +58,8 @@ update(struct firn_aggregate *aggregate, const struct firn_aggregate_function_of
                                        err);
 }
 
-/* Updates all calls for chosen rows [start, end), whose groups are known; is_listed: they are marked by group. */
+/* Updates all calls for chosen rows [start, end), whose groups are known; is_listed: they are
+ * marked by group. */
 static int
 update_calls(struct firn_aggregate *aggregate, const struct firn_chunk_values *arguments,
              size_t start, size_t end, bool is_listed, firn_error *err)
@@ -304,7 +306,8 @@ find_codes(struct firn_aggregate *aggregate, const uint32_t *codes, size_t start
     return rc;
 }
 
-/* For COUNT_DISTINCT: takes the keys of rows [start, end), which come as codes, from the rows' groups. */
+/* For COUNT_DISTINCT: takes the keys of rows [start, end), which come as codes, from the rows'
+ * groups. */
 static int
 add_distinct_codes(struct firn_aggregate *aggregate, const struct firn_chunk_values *arguments,
                    size_t start, size_t end, firn_error *err)

@@ -1,31 +1,35 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * aggregate/aggregate_direct.c: groups without a hash table, for keys that are numbers of small ranges.
+ * aggregate/aggregate_direct.c: groups without a hash table, for keys that are numbers of small
+ * ranges.
  *
- * If the caller knows bounds of most values of all keys, and the bounds do not allow many more combinations than there
- * are rows, each combination has a place: memory for the states of its group, which is found by a subtraction (and a
- * multiplication for each further key). Nothing is hashed or compared, no key is stored, and one row costs one cache
- * miss. The last place of each key is that of null.
+ * If the caller knows bounds of most values of all keys, and the bounds do not allow many more
+ * combinations than there are rows, each combination has a place: memory for the states of its
+ * group, which is found by a subtraction (and a multiplication for each further key). Nothing is
+ * hashed or compared, no key is stored, and one row costs one cache miss. The last place of each
+ * key is that of null.
  *
  *   place = local(key 0) * factor 0 + local(key 1) * factor 1 + …      local(v) = v - minimum; of null: range
  *
- * A place is addressed like other records, so that the same loops add to it: its record begins where the words of the
- * key would be, before its states. The words of neighbours overlap, and are never read:
+ * A place is addressed like other records, so that the same loops add to it: its record begins
+ * where the words of the key would be, before its states. The words of neighbours overlap, and are
+ * never read:
  *
  *   pages  +-----------+----------+----------+---- … ----+
  *          | no words  | states 0 | states 1 | …         |
  *          +-----------+----------+----------+---- … ----+
  *          ^ record 0  ^ record 0 + word bytes, = record 1 + word bytes - stride
  *
- * Bounds are hints. A row with a key outside of them goes to the hash table, which never has a key that has a
- * place: (I1). This includes groups from temporary files or from another aggregate, so places are returned after all
- * other groups.
+ * Bounds are hints. A row with a key outside of them goes to the hash table, which never has a key
+ * that has a place: (I1). This includes groups from temporary files or from another aggregate, so
+ * places are returned after all other groups.
  *
- * Memory is allocated once, when the aggregate is created, out of its memory; if places would take more than a part
- * of that, there are none. Pages that no row touches cost nothing: `touched` says which may have groups.
+ * Memory is allocated once, when the aggregate is created, out of its memory; if places would take
+ * more than a part of that, there are none. Pages that no row touches cost nothing: `touched` says
+ * which may have groups.
  *
- * (I2) A place has a group if and only if its count of rows is not 0. This is the count of COUNT_ROWS if there is such
- *      a call, else a count of its own.
+ * (I2) A place has a group if and only if its count of rows is not 0. This is the count of
+ *      COUNT_ROWS if there is such a call, else a count of its own.
  */
 #include "aggregate/aggregate_internal.h"
 
@@ -163,7 +167,8 @@ rows_of(const struct firn_aggregate_direct *direct, uint8_t *record)
     return (uint64_t *)(void *)(record + direct->rows_call.offset);
 }
 
-/* The places of chosen rows; OUTSIDE is set for rows without one. Returns all bits of them, joined by "or". */
+/* The places of chosen rows; OUTSIDE is set for rows without one. Returns all bits of them, joined
+ * by "or". */
 static uint64_t
 find_places(const struct firn_aggregate *aggregate, const struct firn_chunk_values *columns,
             const struct firn_aggregate_batch *batch, uint64_t *places)

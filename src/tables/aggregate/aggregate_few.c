@@ -2,17 +2,19 @@
  *
  * aggregate/aggregate_few.c: batches whose rows belong to a few groups.
  *
- * If each row is added to a record, a row waits for the row before it if both are in one group, because the stored
- * value must be loaded again. So, if there are few groups, each row gets the number of its group, a byte, and each
- * group gets a mask of its rows. Each call then adds up one group after the other in registers, by mask. Counts are
- * the numbers of bits in masks. Arguments with nulls get masks of their own.
+ * If each row is added to a record, a row waits for the row before it if both are in one group,
+ * because the stored value must be loaded again. So, if there are few groups, each row gets the
+ * number of its group, a byte, and each group gets a mask of its rows. Each call then adds up one
+ * group after the other in registers, by mask. Counts are the numbers of bits in masks. Arguments
+ * with nulls get masks of their own.
  *
- * With AVX-512, comparing 64 numbers at once gives the masks, and four instructions add eight values to four groups.
- * Loading masks takes most of the time, so the sums of three columns are computed together. The plain loops go from bit
- * to bit.
+ * With AVX-512, comparing 64 numbers at once gives the masks, and four instructions add eight
+ * values to four groups. Loading masks takes most of the time, so the sums of three columns are
+ * computed together. The plain loops go from bit to bit.
  *
- * Integers are added in 64 bits if all values that count are so small that the sum of a block cannot overflow. This is
- * known after the loop, which also collects all bits of the values. Otherwise the caller adds row by row.
+ * Integers are added in 64 bits if all values that count are so small that the sum of a block
+ * cannot overflow. This is known after the loop, which also collects all bits of the values.
+ * Otherwise the caller adds row by row.
  *
  * (I1) Floating-point numbers are added one by one in the order of rows, on every processor.
  */
@@ -102,7 +104,8 @@ equal_bytes(const uint8_t *numbers, size_t number)
     return equal * UINT64_C(0x0102040810204080) >> 56;
 }
 
-/* Makes the masks of all groups among the chosen rows; returns whether all of these rows have a group. */
+/* Makes the masks of all groups among the chosen rows; returns whether all of these rows have a
+ * group. */
 static bool
 mark_plain(const struct firn_aggregate_few *few, struct firn_aggregate_few_marks *marks)
 {
@@ -338,8 +341,8 @@ firn_aggregate_few_list_places(struct firn_aggregate_few *few,
 
 #define STATE(type, group) ((type *)(void *)((group) + call->offset))
 
-/* Folds the numbers of each group: their sum, or the largest of them after they were flipped. out also gets up to STEP - 1
- * more results, which have no meaning. */
+/* Folds the numbers of each group: their sum, or the largest of them after they were flipped. out
+ * also gets up to STEP - 1 more results, which have no meaning. */
 struct fold {
     const uint64_t *numbers;
     uint64_t flip;

@@ -199,7 +199,8 @@ struct firn_aggregate_function_of {
     size_t offset;  /* of the state, in the record */
     bool is_shared; /* an earlier call has the same state, and keeps it */
     bool
-        is_added; /* for a batch whose rows are marked by group: firn_aggregate_few_add_sums did it */
+        /* for a batch whose rows are marked by group: firn_aggregate_few_add_sums did it */
+        is_added;
     struct firn_aggregate *distinct; /* of COUNT_DISTINCT: key and argument of each group; owned */
 };
 
@@ -249,7 +250,8 @@ struct firn_aggregate_table {
 /* Sets the sizes; the rest of the struct is zeroed. */
 void firn_aggregate_table_init(struct firn_aggregate_table *table, uint64_t memory_bytes);
 void firn_aggregate_table_deinit(struct firn_aggregate_table *table);
-/* Allocates zeros: from the system in large pages if os is not NULL and the size fits, else from base/mem.h. */
+/* Allocates zeros: from the system in large pages if os is not NULL and the size fits, else from
+ * base/mem.h. */
 FIRN_MUST_CHECK int firn_aggregate_table_map(struct firn_os *os, size_t size,
                                              struct firn_os_pages *out, firn_error *err);
 /* Removes the groups, and keeps pages and slots. */
@@ -316,7 +318,8 @@ struct firn_aggregate_batch {
 /* The rows of a mask. */
 void firn_aggregate_keys_choose(struct firn_aggregate_batch *batch, size_t count,
                                 const uint64_t *mask);
-/* Makes the words of keys, and their hashes: word w of the i-th chosen row goes to words[w * ROWS + i]. */
+/* Makes the words of keys, and their hashes: word w of the i-th chosen row goes to words[w * ROWS +
+ * i]. */
 void firn_aggregate_keys_words(const struct firn_aggregate_table *table,
                                const struct firn_aggregate_key *keys, size_t key_count,
                                const struct firn_chunk_values *columns,
@@ -409,14 +412,16 @@ bool firn_aggregate_few_list_codes(struct firn_aggregate_few *few,
                                    const struct firn_aggregate_table *table, const uint32_t *codes,
                                    size_t count, const uint64_t *mask, const uint8_t *numbers,
                                    size_t code_count);
-/* Marks all chosen rows, whose groups are known and whose hashes are places; numbers has the number of each place's group,
- * FEW at first. False: there are too few rows, or too many groups; then all later calls return false. */
+/* Marks all chosen rows, whose groups are known and whose hashes are places; numbers has the number
+ * of each place's group, FEW at first. False: there are too few rows, or too many groups; then all
+ * later calls return false. */
 bool firn_aggregate_few_list_places(struct firn_aggregate_few *few,
                                     const struct firn_aggregate_batch *batch, uint8_t *numbers);
 /* The number of a group among few ones; FIRN_AGGREGATE_FEW: there are too many. */
 uint8_t firn_aggregate_few_number(const struct firn_aggregate_table *table, const uint8_t *group);
-/* Adds the values of marked rows to their groups for calls that are sums of integers without nulls, if there are at
- * least two that can be added together and are sure to fit. These calls become is_added, the others do not. */
+/* Adds the values of marked rows to their groups for calls that are sums of integers without nulls,
+ * if there are at least two that can be added together and are sure to fit. These calls become
+ * is_added, the others do not. */
 void firn_aggregate_few_add_sums(const struct firn_aggregate_few *few,
                                  struct firn_aggregate_function_of *calls, size_t call_count,
                                  const struct firn_chunk_values *arguments);
@@ -440,18 +445,19 @@ struct firn_aggregate_direct {
     bool has_own_count;                          /* rows_call is none of the caller's calls */
     uint64_t next;                               /* the first place that was not returned */
 };
-/* Makes places if they are worth it, and subtracts their memory from *memory_bytes. Requires: keys and calls
- * are set. FIRN_NO_MEMORY. */
+/* Makes places if they are worth it, and subtracts their memory from *memory_bytes. Requires: keys
+ * and calls are set. FIRN_NO_MEMORY. */
 FIRN_MUST_CHECK int firn_aggregate_direct_init(struct firn_aggregate *aggregate,
                                                const struct firn_aggregate_spec *spec,
                                                uint64_t *memory_bytes, firn_error *err);
 void firn_aggregate_direct_deinit(struct firn_aggregate_direct *direct);
-/* Finds the groups of chosen rows, and their places, which go to hashes. Rows without a place are moved to rest, and
- * their number is returned. The caller then counts the rows. */
+/* Finds the groups of chosen rows, and their places, which go to hashes. Rows without a place are
+ * moved to rest, and their number is returned. The caller then counts the rows. */
 size_t firn_aggregate_direct_find(struct firn_aggregate *aggregate,
                                   const struct firn_chunk_values *columns, uint16_t *rest);
-/* Adds a batch in one pass, if only the rows of groups of one key are counted, and all `count` rows are chosen. Returns
- * how many of the first rows were counted. The next row has no place, or must be added in another way. */
+/* Adds a batch in one pass, if only the rows of groups of one key are counted, and all `count` rows
+ * are chosen. Returns how many of the first rows were counted. The next row has no place, or must
+ * be added in another way. */
 size_t firn_aggregate_direct_count(struct firn_aggregate *aggregate,
                                    const struct firn_chunk_values *columns, size_t count);
 /* The group of a key, to which the caller will add a record; NULL: it has no place. */

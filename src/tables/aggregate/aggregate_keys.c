@@ -2,10 +2,10 @@
  *
  * aggregate/aggregate_keys.c: finds the groups of columns of keys, and makes columns from groups.
  *
- * A batch is processed in steps, each a loop over all rows. The steps list the rows that count, make words of the keys
- * column by column, hash the words, read the slots and prefetch their records, and compare the keys.
- * So the cache misses of different rows overlap. Rows that match no record at first (mostly new
- * groups) are looked up one by one.
+ * A batch is processed in steps, each a loop over all rows. The steps list the rows that count,
+ * make words of the keys column by column, hash the words, read the slots and prefetch their
+ * records, and compare the keys. So the cache misses of different rows overlap. Rows that match no
+ * record at first (mostly new groups) are looked up one by one.
  *
  * Most queries have few groups or short keys: words that are 0 in all rows are neither hashed nor
  * compared.

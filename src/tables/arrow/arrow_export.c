@@ -2,18 +2,20 @@
  *
  * arrow/arrow_export.c: a scan as an Arrow C stream.
  *
- * The batches of a scan, of up to 1,024 rows, are gathered into arrays of up to ROWS_MAX rows. Each column has its
- * buffers in an owner of its own, because the interface allows a consumer to take a column out of an array and release it
- * before the array or after it. The same holds for schemas.
+ * The batches of a scan, of up to 1,024 rows, are gathered into arrays of up to ROWS_MAX rows. Each
+ * column has its buffers in an owner of its own, because the interface allows a consumer to take a
+ * column out of an array and release it before the array or after it. The same holds for schemas.
  *
- * A batch belongs to its scan, an array to its consumer. So values are copied once, unless a chunk of a run has them in
- * Arrow's layout: plain numbers of 64 bits and floats, UUIDs and vectors, without nulls. For these the array uses the
- * chunk's own memory, by a lease (block/block_cache.h), which ends when the column is released and depends on neither the
- * scan nor the store. Booleans become bits, decimals 128 bits, dates 32.
+ * A batch belongs to its scan, an array to its consumer. So values are copied once, unless a chunk
+ * of a run has them in Arrow's layout: plain numbers of 64 bits and floats, UUIDs and vectors,
+ * without nulls. For these the array uses the chunk's own memory, by a lease (block/block_cache.h),
+ * which ends when the column is released and depends on neither the scan nor the store. Booleans
+ * become bits, decimals 128 bits, dates 32.
  *
- * (I1) At least half of a block is lent, or its values are copied: a consumer keeps at most twice the memory of its values.
- * (I2) Lent values are consecutive in one block. An array ends where the next values do not follow, and where a
- *      block begins that could be lent, so that most arrays are row groups.
+ * (I1) At least half of a block is lent, or its values are copied: a consumer keeps at most twice
+ *      the memory of its values.
+ * (I2) Lent values are consecutive in one block. An array ends where the next values do not follow,
+ *      and where a block begins that could be lent, so that most arrays are row groups.
  *
  * An array ends before its texts have more bytes than 32-bit offsets can address.
  *
@@ -134,7 +136,8 @@ make_schema(const char *format, const char *name, bool is_nullable, size_t child
     return 0;
 }
 
-/* Marks the values as UUIDs, in the binary form of metadata: a count, then sizes and bytes of keys and values. */
+/* Marks the values as UUIDs, in the binary form of metadata: a count, then sizes and bytes of keys
+ * and values. */
 static int
 say_uuid(struct ArrowSchema *schema)
 {
@@ -306,8 +309,8 @@ add_room(struct firn_buf *out, size_t size, size_t count)
     return firn_buf_set_size(out, at + count * size) == FIRN_OK ? out->data + at : NULL;
 }
 
-/* Whole numbers in so many bytes each, lowest first; 16: sign-extended. All machines that firn runs on are
- * little-endian. */
+/* Whole numbers in so many bytes each, lowest first; 16: sign-extended. All machines that firn runs
+ * on are little-endian. */
 static int
 add_integers(struct firn_buf *out, size_t size, const struct firn_chunk_values *values)
 {
@@ -660,8 +663,8 @@ make_column(const firn_scan_column *column, struct ArrowArray *out)
     }
 }
 
-/* Whether the array, which has rows, ends before the stream's batch: the values of a column would exceed what
- * offsets can address, or (I2). */
+/* Whether the array, which has rows, ends before the stream's batch: the values of a column would
+ * exceed what offsets can address, or (I2). */
 static bool
 ends_here(const struct stream *stream, const struct ArrowArray *array)
 {

@@ -8,7 +8,8 @@
 #include "base/error.h"
 #include "firn/arrow.h"
 
-/* The functions by which the stream reads its scan: the public ones, which check their arguments and call query/query.h. */
+/* The functions by which the stream reads its scan: the public ones, which check their arguments
+ * and call query/query.h. */
 struct firn_arrow_export_scan {
     int (*next)(firn_scan *scan, const firn_scan_batch **out, firn_error *err);
     void (*close)(firn_scan *scan);

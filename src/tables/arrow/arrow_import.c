@@ -4,13 +4,13 @@
  *
  * The interface passes pointers without sizes, so the producer of a stream can make its reader read
  * any memory of the process. Streams come from the same program, and are trusted like its other
- * pointers. Still, these are checked: pointers against NULL, counts of buffers and children against the format, lengths
- * and offsets against zero and against each other, offsets of texts against the ones before them,
- * indexes of dictionaries against their length. Nothing recurses: a field may have a dictionary, or
- * be a list of floats, and a column of a table has no deeper nesting.
+ * pointers. Still, these are checked: pointers against NULL, counts of buffers and children against
+ * the format, lengths and offsets against zero and against each other, offsets of texts against the
+ * ones before them, indexes of dictionaries against their length. Nothing recurses: a field may
+ * have a dictionary, or be a list of floats, and a column of a table has no deeper nesting.
  *
- * Each format has one of a few ways to read a value (enum way), and the type of the value. The load converts the
- * value to the column's type, exactly, or refuses it.
+ * Each format has one of a few ways to read a value (enum way), and the type of the value. The load
+ * converts the value to the column's type, exactly, or refuses it.
  *
  * Source: the Arrow C data interface and C stream interface.
  */
@@ -334,8 +334,8 @@ read_bytes(const struct ArrowArray *array, const struct field *field, int64_t at
     return FIRN_OK;
 }
 
-/* Reads a view: its size, then up to 12 bytes, or else the first bytes, the number of a buffer, and an offset in it. The
- * last buffer has the sizes of the others. */
+/* Reads a view: its size, then up to 12 bytes, or else the first bytes, the number of a buffer, and
+ * an offset in it. The last buffer has the sizes of the others. */
 static int
 read_view(const struct ArrowArray *array, int64_t at, const char *name, firn_slice *out,
           firn_error *err)
@@ -441,8 +441,8 @@ read_number_value(const uint8_t *data, const struct field *field,
     return FIRN_OK;
 }
 
-/* Reads a vector of an array, at a place that counts from the beginning of its buffers. Elements may be null only in
- * vectors that are null as a whole; these are not read. */
+/* Reads a vector of an array, at a place that counts from the beginning of its buffers. Elements
+ * may be null only in vectors that are null as a whole; these are not read. */
 static int
 read_vector(const struct ArrowArray *array, const struct field *field, int64_t at, const char *name,
             firn_slice *out, firn_error *err)
@@ -746,8 +746,8 @@ append_name(struct firn_buf *out, const char *name)
     return rc == FIRN_OK ? firn_buf_append_str(out, "\"") : rc;
 }
 
-/* The type of decimals. Of those with more digits than a column can have, the values that fit into as many as it can
- * have are taken exactly, and others refused. */
+/* The type of decimals. Of those with more digits than a column can have, the values that fit into
+ * as many as it can have are taken exactly, and others refused. */
 static int
 append_decimal(struct firn_buf *out, const struct field *field)
 {

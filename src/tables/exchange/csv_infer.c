@@ -2,12 +2,13 @@
  *
  * exchange/csv_infer.c: guesses types by intersecting sets.
  *
- * Each value has a set of possible types. The set of a column is the intersection of the sets of its values; the
- * first type in it, in the order of the bits below, is chosen. Unless the caller decides, it is only known at the end
- * whether the first record is a header, so its fields are kept until then.
+ * Each value has a set of possible types. The set of a column is the intersection of the sets of
+ * its values; the first type in it, in the order of the bits below, is chosen. Unless the caller
+ * decides, it is only known at the end whether the first record is a header, so its fields are kept
+ * until then.
  *
- * A value belongs to a type only if it is written as firn would write it. value_text reads more than
- * that ("007" as an integer), so the shape of numbers is checked first.
+ * A value belongs to a type only if it is written as firn would write it. value_text reads more
+ * than that ("007" as an integer), so the shape of numbers is checked first.
  */
 #include "exchange/csv_infer.h"
 
@@ -406,8 +407,8 @@ looks_like_header(struct firn_csv_infer *infer, bool *out)
     return FIRN_OK;
 }
 
-/* Makes a name of a field, in out, which has room for FIRN_CSV_INFER_NAME_SIZE_MAX bytes; returns its
- * size. */
+/* Makes a name of a field, in out, which has room for FIRN_CSV_INFER_NAME_SIZE_MAX bytes; returns
+ * its size. */
 static size_t
 clean_name(firn_slice text, char *out)
 {
@@ -437,7 +438,8 @@ clean_name(firn_slice text, char *out)
     return size;
 }
 
-/* A name with a number appended; if necessary, whole characters at its end make room for the number. */
+/* A name with a number appended; if necessary, whole characters at its end make room for the
+ * number. */
 static firn_slice
 numbered(firn_slice name, uint32_t number, char *out)
 {

@@ -2,8 +2,8 @@
  *
  * exchange/csv_infer.h: guessing the columns of a CSV text from its first records.
  *
- * A column gets the first of these types that every value of it in the sample has; values that are null
- * do not count:
+ * A column gets the first of these types that every value of it in the sample has; values that are
+ * null do not count:
  *
  *   bool           true, false, t, f, in any case
  *   i64, u64       digits, which do not begin with a needless 0; a minus
@@ -12,8 +12,8 @@
  *   date, timestamp, uuid
  *   text           all others, and columns without values
  *
- * So no value loses digits when it is read as that type, except those of f64. Numbers with a plus sign
- * or leading zeros, such as postal codes and phone numbers, become text.
+ * So no value loses digits when it is read as that type, except those of f64. Numbers with a plus
+ * sign or leading zeros, such as postal codes and phone numbers, become text.
  */
 #ifndef FIRN_EXCHANGE_CSV_INFER_H
 #define FIRN_EXCHANGE_CSV_INFER_H
@@ -26,8 +26,8 @@
 #include "exchange/value_text.h"
 
 enum firn_csv_header {
-    /* The first record has names if all its fields that are not empty are text, and either none is empty
-     * and all differ, or a column has another type from the second record on. */
+    /* The first record has names if all its fields that are not empty are text, and either none is
+     * empty and all differ, or a column has another type from the second record on. */
     FIRN_CSV_HEADER_AUTO = 0,
     FIRN_CSV_HEADER_YES, /* the first record has the names of columns */
     FIRN_CSV_HEADER_NO

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * exchange/csv_mask.h: finds the special bytes of CSV among 64 bytes, and whether all are ASCII: the kernel of the reader,
- * and its plain twin. Every x86-64 has SSE2, so the processor need not be checked.
+ * exchange/csv_mask.h: finds the special bytes of CSV among 64 bytes, and whether all are ASCII:
+ * the kernel of the reader, and its plain twin. Every x86-64 has SSE2, so the processor need not be
+ * checked.
  */
 #ifndef FIRN_EXCHANGE_CSV_MASK_H
 #define FIRN_EXCHANGE_CSV_MASK_H
@@ -18,8 +19,8 @@
 
 enum { FIRN_CSV_MASK_BYTES = 64 };
 
-/* Bit i of the result: bytes[i] is the delimiter, the quote, LF or CR. Reads 64 bytes. *is_ascii becomes false if a byte
- * is not below 128, and stays as it is otherwise. */
+/* Bit i of the result: bytes[i] is the delimiter, the quote, LF or CR. Reads 64 bytes. *is_ascii
+ * becomes false if a byte is not below 128, and stays as it is otherwise. */
 static inline uint64_t
 firn_csv_mask_plain(const uint8_t *bytes, uint8_t delimiter, uint8_t quote, bool *is_ascii)
 {

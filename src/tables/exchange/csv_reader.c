@@ -12,23 +12,24 @@
  *   CLOSED   after a quote in a quoted field: its end, or the first of two
  *   SKIPPING in a line with text after a closing quote, up to its end
  *
- * Positions count from the record's first byte, so they stay valid when it moves. A record inside of
- * one piece is not copied: its fields are slices of the piece. If a record crosses pieces, its
- * beginning is copied to `carry` at the end of the piece, and the rest when its end is found. The state
- * machine continues where it was: no byte is read twice, however small the pieces are. Only fields
- * with doubled quotes are copied once more, to `unquoted`.
+ * Positions count from the record's first byte, so they stay valid when it moves. A record inside
+ * of one piece is not copied: its fields are slices of the piece. If a record crosses pieces, its
+ * beginning is copied to `carry` at the end of the piece, and the rest when its end is found. The
+ * state machine continues where it was: no byte is read twice, however small the pieces are. Only
+ * fields with doubled quotes are copied once more, to `unquoted`.
  *
- * The kernel also finds bytes that are not ASCII. Text needs no other check for UTF-8 if all blocks that have a part of its
- * record are ASCII.
+ * The kernel also finds bytes that are not ASCII. Text needs no other check for UTF-8 if all blocks
+ * that have a part of its record are ASCII.
  *
  * Invariants.
  * (I1) While a record that began in an earlier piece is read, carry has all of it up to the current
  * piece, and `from` is 0.
- * (I2) Positions are at most record_size_max + the size of a piece; larger records are refused before
- * carry grows.
+ * (I2) Positions are at most record_size_max + the size of a piece; larger records are refused
+ * before carry grows.
  *
- * Limits. Whether a field is too large is decided from its extent, which only grows, so the result does
- * not depend on the pieces. After that the ends of records are uncertain, so the reader gives up.
+ * Limits. Whether a field is too large is decided from its extent, which only grows, so the result
+ * does not depend on the pieces. After that the ends of records are uncertain, so the reader gives
+ * up.
  */
 #include "exchange/csv_reader.h"
 
@@ -62,8 +63,8 @@ struct firn_csv_reader {
     size_t record_size_max;
     struct firn_buf null_text;
 
-    /* The piece: from is where the record begins, or 0; block is the first one that the kernel has not
-     * seen; mask has the remaining bits of the block before it. */
+    /* The piece: from is where the record begins, or 0; block is the first one that the kernel has
+     * not seen; mask has the remaining bits of the block before it. */
     const uint8_t *piece;
     size_t size;
     size_t from;
@@ -249,7 +250,8 @@ take_beside_plain(struct firn_csv_reader *reader, uint8_t byte, size_t at)
     return is_end && reader->state != QUOTED;
 }
 
-/* Ends the unquoted fields whose delimiters are the next special bytes of the block: those of most fields. */
+/* Ends the unquoted fields whose delimiters are the next special bytes of the block: those of most
+ * fields. */
 static inline void
 take_delimiters(struct firn_csv_reader *reader)
 {
@@ -279,7 +281,8 @@ take_delimiters(struct firn_csv_reader *reader)
     reader->largest = largest;
 }
 
-/* Continues to the end of the record; false: it is not in the piece. *out is its place in the piece. */
+/* Continues to the end of the record; false: it is not in the piece. *out is its place in the
+ * piece. */
 static bool
 scan(struct firn_csv_reader *reader, size_t *out)
 {

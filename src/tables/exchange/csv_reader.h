@@ -10,10 +10,10 @@
  *
  * The division of the text into pieces does not matter. One thread at a time.
  *
- * Records end with LF, CR LF or CR. A field that begins with a quote ends with the next single one; a doubled
- * quote is one in its text. In any other field a quote is an ordinary character; spaces belong to
- * fields. A byte order mark at the beginning is skipped. If records have one field, an empty line is a record
- * with one empty field; otherwise empty lines are skipped.
+ * Records end with LF, CR LF or CR. A field that begins with a quote ends with the next single one;
+ * a doubled quote is one in its text. In any other field a quote is an ordinary character; spaces
+ * belong to fields. A byte order mark at the beginning is skipped. If records have one field, an
+ * empty line is a record with one empty field; otherwise empty lines are skipped.
  */
 #ifndef FIRN_EXCHANGE_CSV_READER_H
 #define FIRN_EXCHANGE_CSV_READER_H
@@ -58,27 +58,28 @@ FIRN_MUST_CHECK int firn_csv_reader_create(const struct firn_csv_reader_options 
                                            struct firn_csv_reader **out, firn_error *err);
 void firn_csv_reader_destroy(struct firn_csv_reader *reader);
 
-/* Gives the next piece, which must not change until next has found nothing more in it. Requires: next
- * has found nothing more in the piece before; finish was not called. */
+/* Gives the next piece, which must not change until next has found nothing more in it. Requires:
+ * next has found nothing more in the piece before; finish was not called. */
 void firn_csv_reader_feed(struct firn_csv_reader *reader, firn_slice piece);
 /* There are no more pieces. Requires: as feed. */
 void firn_csv_reader_finish(struct firn_csv_reader *reader);
 
-/* Finds the next record. All of *out is valid until the next call. count is 0 if a piece is needed, or,
- * after finish, if there are no more records.
- * FIRN_INVALID: a record has a wrong number of fields, text after a closing quote, too many fields, or
- * an unclosed quote. *out has its line and raw text, with count 0. The next call continues with the next
- * record, or, after text that follows a closing quote, with the next line.
- * FIRN_LIMIT: a field or a record is too large; FIRN_NO_MEMORY. Every later call fails in the same way. */
+/* Finds the next record. All of *out is valid until the next call. count is 0 if a piece is needed,
+ * or, after finish, if there are no more records. FIRN_INVALID: a record has a wrong number of
+ * fields, text after a closing quote, too many fields, or an unclosed quote. *out has its line and
+ * raw text, with count 0. The next call continues with the next record, or, after text that follows
+ * a closing quote, with the next line. FIRN_LIMIT: a field or a record is too large;
+ * FIRN_NO_MEMORY. Every later call fails in the same way. */
 FIRN_MUST_CHECK int firn_csv_reader_next(struct firn_csv_reader *reader,
                                          struct firn_csv_record *out, firn_error *err);
 
 /* After FIRN_INVALID: whether the text ended within quotes that were never closed. */
 bool firn_csv_reader_is_within_quotes(const struct firn_csv_reader *reader);
 
-/* Reads the fields of a record as values of as many columns; fields of columns of type FIRN_TYPE_NULL
- * become null. Overwrites memory; the values are valid as long as memory and the record. Requires: the
- * record has that many fields. FIRN_INVALID with line and column, FIRN_NO_MEMORY. */
+/* Reads the fields of a record as values of as many columns; fields of columns of type
+ * FIRN_TYPE_NULL become null. Overwrites memory; the values are valid as long as memory and the
+ * record. Requires: the record has that many fields. FIRN_INVALID with line and column,
+ * FIRN_NO_MEMORY. */
 FIRN_MUST_CHECK int firn_csv_reader_values(const struct firn_csv_record *record,
                                            const struct firn_value_text_column *columns,
                                            struct firn_buf *memory, firn_value *out,

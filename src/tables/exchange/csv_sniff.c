@@ -2,16 +2,18 @@
  *
  * exchange/csv_sniff.c: reads a sample with each candidate, and takes the one that divides it best.
  *
- * A candidate is a delimiter with a quote. It counts if its records have at least two fields, and nine in ten of them have
- * as many as the first. The quote with the smaller share of wrong records wins, then the one that quotes more fields: so an
- * apostrophe at the beginning of a text is not taken for a quote. One that quotes no field does not win over another: it
- * would hide what is wrong with that. The delimiter with the smaller share of wrong records
- * wins, then the one with more fields. Of equal candidates the first is taken: commas and double quotes have precedence.
+ * A candidate is a delimiter with a quote. It counts if its records have at least two fields, and
+ * nine in ten of them have as many as the first. The quote with the smaller share of wrong records
+ * wins, then the one that quotes more fields: so an apostrophe at the beginning of a text is not
+ * taken for a quote. One that quotes no field does not win over another: it would hide what is
+ * wrong with that. The delimiter with the smaller share of wrong records wins, then the one with
+ * more fields. Of equal candidates the first is taken: commas and double quotes have precedence.
  *
- * If the sample is not the whole text, its last record is cut off and does not count. Nor does one that ends in a quote that
- * is never closed: the records before it tell the form, and the import will name the line. If there are none before it, the
- * first candidate with such a quote is taken, so that the text is not read as one column. Whether there is a header follows
- * from the types of the columns (csv_infer.c).
+ * If the sample is not the whole text, its last record is cut off and does not count. Nor does one
+ * that ends in a quote that is never closed: the records before it tell the form, and the import
+ * will name the line. If there are none before it, the first candidate with such a quote is taken,
+ * so that the text is not read as one column. Whether there is a header follows from the types of
+ * the columns (csv_infer.c).
  */
 #include "exchange/csv_sniff.h"
 

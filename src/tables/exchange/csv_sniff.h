@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * exchange/csv_sniff.h: the form of a CSV text, from its beginning: delimiter, quote, header, lines before it.
+ * exchange/csv_sniff.h: the form of a CSV text, from its beginning: delimiter, quote, header, lines
+ * before it.
  */
 #ifndef FIRN_EXCHANGE_CSV_SNIFF_H
 #define FIRN_EXCHANGE_CSV_SNIFF_H
@@ -27,10 +28,11 @@ struct firn_csv_sniff {
     firn_slice timestamp_pattern;
 };
 
-/* Finds the wanted properties. The delimiter is one of , ; tab and |: the one that gives records the most fields, and nearly
- * all records the same number; a comma if there is none. The quote is " or, where that is used and fits better, '. A first line sep=;
- * (Excel), which may be in double quotes, is skipped, and names the delimiter. FIRN_INVALID if the given properties, with a delimiter that such a line
- * names, are no valid format; FIRN_NO_MEMORY. */
+/* Finds the wanted properties. The delimiter is one of , ; tab and |: the one that gives records
+ * the most fields, and nearly all records the same number; a comma if there is none. The quote is "
+ * or, where that is used and fits better, '. A first line sep=; (Excel), which may be in double
+ * quotes, is skipped, and names the delimiter. FIRN_INVALID if the given properties, with a
+ * delimiter that such a line names, are no valid format; FIRN_NO_MEMORY. */
 FIRN_MUST_CHECK int firn_csv_sniff(struct firn_csv_sniff *sniff, firn_error *err);
 
 /* Skips lines in pieces of a text. */

@@ -2,9 +2,9 @@
  *
  * exchange/csv_writer.c: writes rows as CSV.
  *
- * The text of a field is first appended without quotes. Then it is searched for anything that the reader would
- * misread. If there is any, the text moves up, is enclosed in quotes, and quotes in it are doubled. Numbers are
- * searched like texts, because a delimiter may be a digit or a point.
+ * The text of a field is first appended without quotes. Then it is searched for anything that the
+ * reader would misread. If there is any, the text moves up, is enclosed in quotes, and quotes in it
+ * are doubled. Numbers are searched like texts, because a delimiter may be a digit or a point.
  */
 #include "exchange/csv_writer.h"
 

@@ -2,9 +2,9 @@
  *
  * exchange/csv_writer.h: rows as CSV. Lines end with LF.
  *
- * A field is quoted if it would be misread otherwise: if it contains the delimiter, a quote or the end
- * of a line, is the text for null, or begins like a byte order mark. A null in a table of one column can
- * be an empty line, so readers must know that there is one column.
+ * A field is quoted if it would be misread otherwise: if it contains the delimiter, a quote or the
+ * end of a line, is the text for null, or begins like a byte order mark. A null in a table of one
+ * column can be an empty line, so readers must know that there is one column.
  */
 #ifndef FIRN_EXCHANGE_CSV_WRITER_H
 #define FIRN_EXCHANGE_CSV_WRITER_H

@@ -2,21 +2,21 @@
  *
  * exchange/json_reader.c: reads JSON lines, one at a time.
  *
- * A line feed cannot be inside of a JSON string, so lines are found first. A line inside of one piece
- * is not copied; if a line crosses pieces, its parts are gathered in `carry`. Then the line is checked
- * to be UTF-8, and parsed: keys and values of its object are slices of it, and are converted in their
- * order.
+ * A line feed cannot be inside of a JSON string, so lines are found first. A line inside of one
+ * piece is not copied; if a line crosses pieces, its parts are gathered in `carry`. Then the line
+ * is checked to be UTF-8, and parsed: keys and values of its object are slices of it, and are
+ * converted in their order.
  *
- * Nothing is recursive. Nested values are only checked: a counter, and one bit for each level, object or
- * array, determine what may come next.
+ * Nothing is recursive. Nested values are only checked: a counter, and one bit for each level,
+ * object or array, determine what may come next.
  *
- * Keys mostly come in the order of the line before, so the column after the last one is tried first,
- * then a hash table. Unknown keys that are ignored are remembered for the line, because a key may not
- * come twice.
+ * Keys mostly come in the order of the line before, so the column after the last one is tried
+ * first, then a hash table. Unknown keys that are ignored are remembered for the line, because a
+ * key may not come twice.
  *
- * `memory` has bytes that the line does not contain in their final form: strings without their escapes, and the
- * bytes of blobs, UUIDs and vectors. It gets all the room that the line can need before values are read, so
- * nothing in it moves.
+ * `memory` has bytes that the line does not contain in their final form: strings without their
+ * escapes, and the bytes of blobs, UUIDs and vectors. It gets all the room that the line can need
+ * before values are read, so nothing in it moves.
  */
 #include "exchange/json_reader.h"
 
@@ -410,14 +410,15 @@ take_key(struct parser *parser, struct token *out)
     return take(parser, ':') || refuse(parser, "no colon after a key");
 }
 
-/* The open arrays and objects: the lowest bit is that of the innermost one, and set for an object. */
+/* The open arrays and objects: the lowest bit is that of the innermost one, and set for an
+ * object. */
 struct nesting {
     uint64_t objects;
     unsigned depth;
 };
 
-/* After a value: closes arrays and objects that end with it. Then either nothing is open, or another value
- * begins. */
+/* After a value: closes arrays and objects that end with it. Then either nothing is open, or
+ * another value begins. */
 static bool
 end_values(struct parser *parser, struct nesting *nesting)
 {
@@ -571,8 +572,9 @@ read_exponent(firn_slice text, int *out)
     return at == text.size;
 }
 
-/* Writes a number that is whole without point and exponent: JSON has one type of numbers, and many programs write 1.0 or 1e3 for
- * integers. What is not whole, or has more digits than any integer, is returned as it is. Requires: text is a number of JSON. */
+/* Writes a number that is whole without point and exponent: JSON has one type of numbers, and many
+ * programs write 1.0 or 1e3 for integers. What is not whole, or has more digits than any integer,
+ * is returned as it is. Requires: text is a number of JSON. */
 static firn_slice
 plain_integer(firn_slice text, char out[WHOLE_SIZE])
 {
@@ -705,7 +707,8 @@ find_column(struct firn_json_reader *reader, firn_slice key, uint32_t *next, fir
     return firn_hash_map_insert(&reader->unknown, hash, &key) != NULL ? FIRN_OK : FIRN_NO_MEMORY;
 }
 
-/* Reads a key and its value. FIRN_INVALID with a text, or with parser->defect instead; FIRN_NO_MEMORY. */
+/* Reads a key and its value. FIRN_INVALID with a text, or with parser->defect instead;
+ * FIRN_NO_MEMORY. */
 static int
 read_pair(struct firn_json_reader *reader, struct parser *parser, uint32_t *next, firn_error *err)
 {

@@ -3,8 +3,8 @@
  * exchange/json_reader.h: rows from JSON lines: one object (RFC 8259) a line, its keys the names of
  * columns.
  *
- * It is used like exchange/csv_reader.h: create, feed, next, finish. The division of the text into pieces
- * does not matter. One thread at a time.
+ * It is used like exchange/csv_reader.h: create, feed, next, finish. The division of the text into
+ * pieces does not matter. One thread at a time.
  *
  *   null           null
  *   a string       any type: the value that its text means (exchange/value_text.h)
@@ -12,10 +12,11 @@
  *   true, false    bool
  *   an array       vectors, if all elements are numbers
  *
- * Values of columns of type FIRN_TYPE_NULL become null. Columns of type text take every value: numbers,
- * true and false, arrays and objects as their JSON text. Lines end with LF; empty lines are skipped, and
- * so is a byte order mark at the beginning. No key may come twice in a line's object; keys of nested
- * objects are not compared. Values are nested up to FIRN_JSON_DEPTH_MAX deep.
+ * Values of columns of type FIRN_TYPE_NULL become null. Columns of type text take every value:
+ * numbers, true and false, arrays and objects as their JSON text. Lines end with LF; empty lines
+ * are skipped, and so is a byte order mark at the beginning. No key may come twice in a line's
+ * object; keys of nested objects are not compared. Values are nested up to FIRN_JSON_DEPTH_MAX
+ * deep.
  */
 #ifndef FIRN_EXCHANGE_JSON_READER_H
 #define FIRN_EXCHANGE_JSON_READER_H
@@ -52,15 +53,15 @@ FIRN_MUST_CHECK int firn_json_reader_create(const struct firn_json_reader_option
                                             struct firn_json_reader **out, firn_error *err);
 void firn_json_reader_destroy(struct firn_json_reader *reader);
 
-/* Gives the next piece, which must not change until next has found nothing more in it. Requires: next
- * has found nothing more in the piece before; finish was not called. */
+/* Gives the next piece, which must not change until next has found nothing more in it. Requires:
+ * next has found nothing more in the piece before; finish was not called. */
 void firn_json_reader_feed(struct firn_json_reader *reader, firn_slice piece);
 /* There are no more pieces. Requires: as feed. */
 void firn_json_reader_finish(struct firn_json_reader *reader);
 
 /* Reads the next line. All of *out is valid until the next call. values is NULL if a piece is
- * needed, or, after finish, if there are no more lines. FIRN_INVALID: the line is no object, or does not
- * fit the columns. *out has line and raw text; the next call continues with the next line.
+ * needed, or, after finish, if there are no more lines. FIRN_INVALID: the line is no object, or
+ * does not fit the columns. *out has line and raw text; the next call continues with the next line.
  * FIRN_LIMIT: a line is too long; FIRN_NO_MEMORY. Every later call fails in the same way. */
 FIRN_MUST_CHECK int firn_json_reader_next(struct firn_json_reader *reader,
                                           struct firn_json_record *out, firn_error *err);

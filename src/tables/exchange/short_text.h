@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * exchange/short_text.h: reads numbers of at most 16 digits, dates and timestamps, eight characters at once.
+ * exchange/short_text.h: reads numbers of at most 16 digits, dates and timestamps, eight characters
+ * at once.
  *
- * Most values in files are such. Each function returns false if a text is written in another way, is out of range or
- * is malformed; the readers of value_text.c and time_text.c then look at it again, character by character. A text that is
- * read here is read there with the same value. No byte outside of the text is read. Any thread.
+ * Most values in files are such. Each function returns false if a text is written in another way,
+ * is out of range or is malformed; the readers of value_text.c and time_text.c then look at it
+ * again, character by character. A text that is read here is read there with the same value. No
+ * byte outside of the text is read. Any thread.
  *
- * The digits of a word are added up in pairs, then in fours, then in eights (D. Lemire, "Quickly parsing eight digits").
+ * The digits of a word are added up in pairs, then in fours, then in eights (D. Lemire, "Quickly
+ * parsing eight digits").
  */
 #ifndef FIRN_EXCHANGE_SHORT_TEXT_H
 #define FIRN_EXCHANGE_SHORT_TEXT_H
@@ -25,7 +28,8 @@ enum {
     FIRN_SHORT_TEXT_SECOND_SIZE = 19
 };
 
-/* Whether a word has eight digits. *out: the pairs of them, the first one lowest, as numbers of 16 bits. */
+/* Whether a word has eight digits. *out: the pairs of them, the first one lowest, as numbers of 16
+ * bits. */
 static inline bool
 firn_short_text_pairs(uint64_t word, uint64_t *out)
 {
@@ -157,7 +161,8 @@ firn_short_text_date(firn_slice text, int64_t *out_days)
     return true;
 }
 
-/* A clock like 23:59:59, as seconds. `word` has its characters, the first one in the lowest byte. */
+/* A clock like 23:59:59, as seconds. `word` has its characters, the first one in the lowest
+ * byte. */
 static inline bool
 firn_short_text_clock(uint64_t word, uint32_t *out)
 {
@@ -175,8 +180,8 @@ firn_short_text_clock(uint64_t word, uint32_t *out)
     return hour < 24 && minute < 60 && second < 60;
 }
 
-/* A timestamp like 2026-11-23 23:59:59 or, with 1 to 6 more digits, 2026-11-23 23:59:59.5, as microseconds since
- * 1970-01-01; see time_text.c. */
+/* A timestamp like 2026-11-23 23:59:59 or, with 1 to 6 more digits, 2026-11-23 23:59:59.5, as
+ * microseconds since 1970-01-01; see time_text.c. */
 static inline bool
 firn_short_text_timestamp(firn_slice text, int64_t *out_us)
 {

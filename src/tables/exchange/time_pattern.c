@@ -2,8 +2,9 @@
  *
  * exchange/time_pattern.c: takes a text apart by a pattern, and lets time_text.c judge the result.
  *
- * The fields that were found are written as ISO 8601, which the reader of time_text.c then checks and converts. So the
- * calendar has one implementation, and 30 February is refused with the same words.
+ * The fields that were found are written as ISO 8601, which the reader of time_text.c then checks
+ * and converts. So the calendar has one implementation, and 30 February is refused with the same
+ * words.
  */
 #include "exchange/time_pattern.h"
 

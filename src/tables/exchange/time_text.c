@@ -2,13 +2,14 @@
  *
  * exchange/time_text.c: the calendar.
  *
- * The Gregorian calendar repeats after 400 years of 146,097 days. Inside of these eras, years begin on
- * March 1st, so that a leap day is the last day of its year and months before it have fixed lengths (H.
- * Hinnant, "chrono-compatible low-level date algorithms"). All divisions round down, also before year
+ * The Gregorian calendar repeats after 400 years of 146,097 days. Inside of these eras, years begin
+ * on March 1st, so that a leap day is the last day of its year and months before it have fixed
+ * lengths (H. Hinnant, "chrono-compatible low-level date algorithms"). All divisions round down,
+ * also before year
  * 0.
  *
- * Days and microseconds have 64 bits, so years have up to 17 digits. Numbers are added up with checked
- * arithmetic; a text whose sum does not fit is out of range.
+ * Days and microseconds have 64 bits, so years have up to 17 digits. Numbers are added up with
+ * checked arithmetic; a text whose sum does not fit is out of range.
  */
 #include "exchange/time_text.h"
 
@@ -299,8 +300,8 @@ put_after(char *out, size_t at, char mark, uint64_t number)
 size_t
 firn_time_text_write_date(int64_t days, char *out)
 {
-    /* The epoch is not the beginning of an era. EPOCH_DAYS is added to the remainder, which is small,
-     * so that nothing overflows. */
+    /* The epoch is not the beginning of an era. EPOCH_DAYS is added to the remainder, which is
+     * small, so that nothing overflows. */
     int64_t era = divide_down(days, ERA_DAYS);
     int64_t day_of_era = days % ERA_DAYS;
     day_of_era += (day_of_era < 0 ? ERA_DAYS : 0) + EPOCH_DAYS;

@@ -8,11 +8,11 @@
  *   timestamp := date ((" " | "T") HH ":" MM (":" SS ("." digits)?)? (" "? zone)?)?
  *   zone      := "Z" | ("+" | "-") HH (":"? MM)?
  *
- * "T" and "Z" are read in any case. A timestamp without a zone is in UTC; timestamps are written in UTC.
- * Digits after the sixth of a fraction must be 0. There are no leap seconds, and no hour 24.
+ * "T" and "Z" are read in any case. A timestamp without a zone is in UTC; timestamps are written in
+ * UTC. Digits after the sixth of a fraction must be 0. There are no leap seconds, and no hour 24.
  *
- * Every number of days or microseconds is written as a text that is read as the same number. Years from
- * 0000 to 9999 have four digits and no sign, others have a sign. Any thread.
+ * Every number of days or microseconds is written as a text that is read as the same number. Years
+ * from 0000 to 9999 have four digits and no sign, others have a sign. Any thread.
  */
 #ifndef FIRN_EXCHANGE_TIME_TEXT_H
 #define FIRN_EXCHANGE_TIME_TEXT_H

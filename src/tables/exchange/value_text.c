@@ -2,13 +2,13 @@
  *
  * exchange/value_text.c: one function for each type and direction.
  *
- * A reader of a type returns NULL, or what is wrong with the text: a constant that completes "it …". One
- * function makes the message around it, and only after an error. Only floating-point numbers are rounded,
- * to the nearest one; nothing is cut: a decimal with too many digits, an integer out of range and a
- * fraction of a microsecond are errors.
+ * A reader of a type returns NULL, or what is wrong with the text: a constant that completes "it
+ * …". One function makes the message around it, and only after an error. Only floating-point
+ * numbers are rounded, to the nearest one; nothing is cut: a decimal with too many digits, an
+ * integer out of range and a fraction of a microsecond are errors.
  *
- * No function of the C library that depends on the locale is used: no strtod, no isspace, no printf of
- * floating-point numbers.
+ * No function of the C library that depends on the locale is used: no strtod, no isspace, no printf
+ * of floating-point numbers.
  */
 #include "exchange/value_text.h"
 
@@ -268,7 +268,8 @@ read_decimal(const struct firn_value_text_type *type, firn_slice text, int64_t *
     return NULL;
 }
 
-/* The readers of types with bytes. Requires: memory has room for all bytes that the text can mean. */
+/* The readers of types with bytes. Requires: memory has room for all bytes that the text can
+ * mean. */
 
 static const char *
 read_blob(firn_slice text, struct firn_buf *memory)

@@ -47,9 +47,9 @@ enum { FIRN_VALUE_TEXT_ROOM = 2 };
 
 /* Reads a value. The bytes of TEXT are borrowed from text; those of other types are appended to
  * memory, whose contents move if it must grow. To read several values, the caller first reserves
- * FIRN_VALUE_TEXT_ROOM bytes for each byte of all texts, so that nothing moves. The values are valid as
- * long as text and memory. FIRN_INVALID, with the type, the beginning of the text and what is
- * wrong; FIRN_NO_MEMORY. */
+ * FIRN_VALUE_TEXT_ROOM bytes for each byte of all texts, so that nothing moves. The values are
+ * valid as long as text and memory. FIRN_INVALID, with the type, the beginning of the text and what
+ * is wrong; FIRN_NO_MEMORY. */
 FIRN_MUST_CHECK int firn_value_text_read(const struct firn_value_text_type *type, firn_slice text,
                                          struct firn_buf *memory, firn_value *out, firn_error *err);
 

@@ -2,16 +2,17 @@
  *
  * exchange/vector_reader.c: files of vectors, in pieces, as vectors of f32.
  *
- * One buffer keeps the bytes that were not used yet: at most a piece and a vector. The length of a vector is checked
- * before the rest of it is read. All vectors of a file have the same length.
+ * One buffer keeps the bytes that were not used yet: at most a piece and a vector. The length of a
+ * vector is checked before the rest of it is read. All vectors of a file have the same length.
  *
- * numpy's format: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html. After the magic bytes, two of a
- * version and the length of the header comes a Python dictionary, {'descr': '<f4', 'fortran_order': False, 'shape':
- * (3, 100), }. Only this form is read: three keys, in any order, with a text, a word and a list of numbers.
+ * numpy's format: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html. After the
+ * magic bytes, two of a version and the length of the header comes a Python dictionary, {'descr':
+ * '<f4', 'fortran_order': False, 'shape': (3, 100), }. Only this form is read: three keys, in any
+ * order, with a text, a word and a list of numbers.
  *
- * Numbers become f32 exactly, except for those of 64 bits, which are rounded. A whole number that f32 cannot represent
- * exactly is refused: it is probably an identifier, not a coordinate. The reader does not check whether numbers are
- * finite.
+ * Numbers become f32 exactly, except for those of 64 bits, which are rounded. A whole number that
+ * f32 cannot represent exactly is refused: it is probably an identifier, not a coordinate. The
+ * reader does not check whether numbers are finite.
  *
  * Limits: a header of 64 KiB; FIRN_TABLE_DIMENSIONS_MAX numbers a vector.
  */
@@ -416,7 +417,8 @@ convert(struct firn_vector_reader *reader, const uint8_t *at, firn_error *err)
     return FIRN_OK;
 }
 
-/* The number of bytes before the numbers of the next vector, whose length becomes known; SIZE_MAX: they are not there yet. */
+/* The number of bytes before the numbers of the next vector, whose length becomes known; SIZE_MAX:
+ * they are not there yet. */
 static int
 begin_vector(struct firn_vector_reader *reader, size_t *out, firn_error *err)
 {

@@ -2,15 +2,15 @@
  *
  * expr/expr.c: expressions as arrays of nodes: building, copying, comparing them.
  *
- * A builder keeps each node once: a hash table finds an equal one. Since arguments are numbers of nodes, two
- * nodes are equal if their fields and these numbers are. So parts that occur twice, in one expression or in
- * several that are grafted into one builder, are evaluated once.
+ * A builder keeps each node once: a hash table finds an equal one. Since arguments are numbers of
+ * nodes, two nodes are equal if their fields and these numbers are. So parts that occur twice, in
+ * one expression or in several that are grafted into one builder, are evaluated once.
  *
  * Invariants:
  *   (I1) The arguments of a node come before it.
  *   (I2) No node is deeper than FIRN_EXPR_NODE_DEPTH_MAX: walks may be recursive.
- *   (I3) All nodes of an expression are reached from its root, which is the last. They are in the order of a walk that
- *        visits arguments first. So equal expressions are equal arrays.
+ *   (I3) All nodes of an expression are reached from its root, which is the last. They are in the
+ *        order of a walk that visits arguments first. So equal expressions are equal arrays.
  */
 #include <stdio.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * expr/expr.h: expressions over the columns of a table: read from text, typed, evaluated over batches of up to
- * 1,024 rows, column by column. docs/expressions.md is the reference for users.
+ * expr/expr.h: expressions over the columns of a table: read from text, typed, evaluated over
+ * batches of up to 1,024 rows, column by column. docs/expressions.md is the reference for users.
  *
  * The language, from what binds least to what binds most:
  *
@@ -13,20 +13,25 @@
  *     + - ||
  *     * / %
  *     - (of one operand)
- *     literals, columns, "columns", ?, (…), functions, case … end, cast(x as TYPE), count(*), sum(x), …
+ *     literals, columns, "columns", ?, (…), functions, case … end, cast(x as TYPE), count(*),
+ *     sum(x), …
  *
  * - Words of the language may have any case; names of columns must match exactly.
- * - Truth has three values: a comparison with null is null; "and" and "or" with a null are null unless the other
- *   operands decide.
- * - Integers and decimals are exact. A result that does not fit i64, u64 or 18 digits is FIRN_LIMIT. Integers of up to
- *   32 bits, signed or not, are computed as I64. + and - of decimals have the larger scale, * has the sum of both,
- *   which is at most 18. / always gives F64. x / 0 and x % 0 are null.
- * - Numbers of different types are compared exactly; if one of them is F32 or F64, both are compared as F64.
- * - A text in quotes, a parameter that is text, and null take the type of what they are compared or joined with.
- * - A part fails only for rows that need it: not in a branch of case that is not taken, nor after a false in "and".
+ * - Truth has three values: a comparison with null is null; "and" and "or" with a null are null
+ *   unless the other operands decide.
+ * - Integers and decimals are exact. A result that does not fit i64, u64 or 18 digits is
+ *   FIRN_LIMIT. Integers of up to 32 bits, signed or not, are computed as I64. + and - of decimals
+ *   have the larger scale, * has the sum of both, which is at most 18. / always gives F64. x / 0
+ *   and x % 0 are null.
+ * - Numbers of different types are compared exactly; if one of them is F32 or F64, both are
+ *   compared as F64.
+ * - A text in quotes, a parameter that is text, and null take the type of what they are compared or
+ *   joined with.
+ * - A part fails only for rows that need it: not in a branch of case that is not taken, nor after a
+ *   false in "and".
  *
- * Threads: an expression never changes and is shared by any number of threads. Evaluators belong to one thread
- * at a time.
+ * Threads: an expression never changes and is shared by any number of threads. Evaluators belong to
+ * one thread at a time.
  */
 #ifndef FIRN_EXPR_EXPR_H
 #define FIRN_EXPR_EXPR_H
@@ -79,13 +84,14 @@ struct firn_expr_env {
     bool selected_first; /* a name of both a selected item and a column means the item (order_by) */
 };
 
-/* Reads one expression. Errors FIRN_INVALID and FIRN_LIMIT have the place in the text, and what was expected.
- * FIRN_NOT_FOUND: there is no such column. FIRN_NO_MEMORY. */
+/* Reads one expression. Errors FIRN_INVALID and FIRN_LIMIT have the place in the text, and what was
+ * expected. FIRN_NOT_FOUND: there is no such column. FIRN_NO_MEMORY. */
 FIRN_MUST_CHECK int firn_expr_create(firn_slice text, const struct firn_expr_env *env,
                                      struct firn_expr **out, firn_error *err);
 /* NULL is fine. */
 void firn_expr_destroy(struct firn_expr *expr);
-/* The value of a column as an expression. Requires: place < schema->column_count. FIRN_NO_MEMORY. */
+/* The value of a column as an expression. Requires: place < schema->column_count.
+ * FIRN_NO_MEMORY. */
 FIRN_MUST_CHECK int firn_expr_create_column(const struct firn_schema *schema, uint32_t place,
                                             struct firn_expr **out, firn_error *err);
 
@@ -96,13 +102,15 @@ enum firn_expr_list_kind {
 };
 struct firn_expr_item {
     struct firn_expr *expr;
-    /* The name after "as", the column's name, or the text of the expression with one space for each run of blanks; a
-     * NUL follows it. At most FIRN_EXPR_NAME_SIZE_MAX bytes: longer texts are cut. */
+    /* The name after "as", the column's name, or the text of the expression with one space for each
+     * run of blanks; a NUL follows it. At most FIRN_EXPR_NAME_SIZE_MAX bytes: longer texts are
+     * cut. */
     firn_slice name;
     bool is_descending;
     size_t
-        selected; /* the item of env->selected that this refers to by name or number, with an equal expression;
-                        FIRN_EXPR_NONE: it refers to none */
+        /* the item of env->selected that this refers to by name or number, with an equal
+         * expression; FIRN_EXPR_NONE: it refers to none */
+        selected;
 };
 struct firn_expr_list {
     struct firn_expr_item *items;
@@ -116,14 +124,16 @@ FIRN_MUST_CHECK int firn_expr_list_create(firn_slice text, enum firn_expr_list_k
 void firn_expr_list_deinit(struct firn_expr_list *list);
 
 const struct firn_expr_type *firn_expr_type_of(const struct firn_expr *expr);
-/* The places of the columns that the expression reads, also in aggregates: ascending, owned by it. */
+/* The places of the columns that the expression reads, also in aggregates: ascending, owned by
+ * it. */
 const uint32_t *firn_expr_columns(const struct firn_expr *expr, size_t *out_count);
 /* Whether both are the same expression of the same columns, after constants are folded. */
 bool firn_expr_equal(const struct firn_expr *a, const struct firn_expr *b);
 bool firn_expr_has_aggregates(const struct firn_expr *expr);
 /* Whether the expression is just a column; *out_place is its place. */
 bool firn_expr_is_column(const struct firn_expr *expr, uint32_t *out_place);
-/* Whether the expression is a constant; *out is its cell (kind FIRN_PHYSICAL_NONE: null), owned by it. */
+/* Whether the expression is a constant; *out is its cell (kind FIRN_PHYSICAL_NONE: null), owned by
+ * it. */
 bool firn_expr_is_constant(const struct firn_expr *expr, struct firn_cell *out);
 
 /* ==== groups: expr_group.c ==== */
@@ -141,8 +151,9 @@ struct firn_expr_aggregate {
     enum firn_expr_function function;
     struct firn_expr
         *argument; /* over rows; NULL: of COUNT_ROWS. Of SUM and AVG: of any type of numbers */
-    /* COUNT…: I64, never null. SUM: I64; U64 of unsigned integers; DECIMAL(18, scale); F64 of F32 and F64. AVG: F64.
-     * MIN, MAX: the argument's. All except counts are null if there is no value. */
+    /* COUNT…: I64, never null. SUM: I64; U64 of unsigned integers; DECIMAL(18, scale); F64 of F32
+     * and F64. AVG: F64. MIN, MAX: the argument's. All except counts are null if there is no
+     * value. */
     struct firn_expr_type type;
 };
 /* Expressions over groups: they read the values of aggregates and keys instead of columns. */
@@ -158,8 +169,9 @@ struct firn_expr_group_input {
     const struct firn_expr *const *keys; /* of group_by */
     size_t key_count;
 };
-/* Replaces aggregates by their values, and parts that equal a key by the key's value. FIRN_INVALID names a column
- * that is read outside of both. Keys and expressions are borrowed for the call. FIRN_NO_MEMORY. */
+/* Replaces aggregates by their values, and parts that equal a key by the key's value. FIRN_INVALID
+ * names a column that is read outside of both. Keys and expressions are borrowed for the call.
+ * FIRN_NO_MEMORY. */
 FIRN_MUST_CHECK int firn_expr_group(const struct firn_expr_group_input *input,
                                     struct firn_expr_groups *out, firn_error *err);
 /* A zeroed one is fine. */
@@ -170,36 +182,42 @@ void firn_expr_groups_deinit(struct firn_expr_groups *groups);
 /* A batch of rows. All of it is borrowed until the evaluator begins the next batch. */
 struct firn_expr_batch {
     size_t count; /* 1 to FIRN_EXPR_BATCH_ROWS_MAX */
-    /* A bit for each row that counts; the others may hold anything, even invalid slices, and give no errors. NULL:
-     * all count. FIRN_CHUNK_MASK_WORDS words; those after the last row are not read. */
+    /* A bit for each row that counts; the others may hold anything, even invalid slices, and give
+     * no errors. NULL: all count. FIRN_CHUNK_MASK_WORDS words; those after the last row are not
+     * read. */
     const uint64_t *wanted;
-    /* By place in the schema; only the columns that an expression reads are used. BOOL: U64, 0 and 1. */
+    /* By place in the schema; only the columns that an expression reads are used. BOOL: U64, 0 and
+     * 1. */
     const struct firn_chunk_values *columns;
-    /* By number in struct firn_expr_groups, and by number of the key, for expressions over groups; else NULL. */
+    /* By number in struct firn_expr_groups, and by number of the key, for expressions over groups;
+     * else NULL. */
     const struct firn_chunk_values *aggregates;
     const struct firn_chunk_values *keys;
 };
 
 /* Evaluates expressions over one batch after another; parts that they share are evaluated once. */
 struct firn_expr_eval;
-/* The expressions are borrowed for the call only. Requires: an expression with aggregates comes from
- * firn_expr_group. FIRN_NO_MEMORY, FIRN_LIMIT. */
+/* The expressions are borrowed for the call only. Requires: an expression with aggregates comes
+ * from firn_expr_group. FIRN_NO_MEMORY, FIRN_LIMIT. */
 FIRN_MUST_CHECK int firn_expr_eval_create(const struct firn_expr *const *exprs, size_t count,
                                           struct firn_expr_eval **out, firn_error *err);
 /* NULL is fine. */
 void firn_expr_eval_destroy(struct firn_expr_eval *eval);
 /* The places of all columns that are read: ascending, owned by the evaluator. */
 const uint32_t *firn_expr_eval_columns(const struct firn_expr_eval *eval, size_t *out_count);
-/* Begins a batch. The struct is copied; what it points to is borrowed. Values of earlier batches are gone. */
+/* Begins a batch. The struct is copied; what it points to is borrowed. Values of earlier batches
+ * are gone. */
 void firn_expr_eval_begin(struct firn_expr_eval *eval, const struct firn_expr_batch *batch);
-/* The values of expression i, borrowed from the evaluator and the batch until the evaluator begins the next batch
- * or is destroyed. Values of other expressions of the same batch stay. Rows that are not wanted hold anything;
- * others that are null hold 0 or empty bytes. BOOL is 0 and 1. FIRN_LIMIT: a number that does not fit;
- * FIRN_INVALID: a text that cannot be cast; FIRN_NO_MEMORY. */
+/* The values of expression i, borrowed from the evaluator and the batch until the evaluator begins
+ * the next batch or is destroyed. Values of other expressions of the same batch stay. Rows that are
+ * not wanted hold anything; others that are null hold 0 or empty bytes. BOOL is 0 and 1.
+ * FIRN_LIMIT: a number that does not fit; FIRN_INVALID: a text that cannot be cast;
+ * FIRN_NO_MEMORY. */
 FIRN_MUST_CHECK int firn_expr_eval_values(struct firn_expr_eval *eval, size_t i,
                                           struct firn_chunk_values *out, firn_error *err);
-/* Clears the bits of mask (FIRN_CHUNK_MASK_WORDS words) whose rows are not wanted, or for which expression i is not true.
- * Rows whose bits are clear already give no errors. Requires: expression i is BOOL. Failures as above. */
+/* Clears the bits of mask (FIRN_CHUNK_MASK_WORDS words) whose rows are not wanted, or for which
+ * expression i is not true. Rows whose bits are clear already give no errors. Requires: expression
+ * i is BOOL. Failures as above. */
 FIRN_MUST_CHECK int firn_expr_eval_filter(struct firn_expr_eval *eval, size_t i, uint64_t *mask,
                                           firn_error *err);
 

@@ -2,17 +2,18 @@
  *
  * expr/expr_bind.c: turns a syntax tree into typed nodes.
  *
- * Every node gets its type before the node that uses it. Everything that can be decided before evaluation is decided
- * here, not for each row:
+ * Every node gets its type before the node that uses it. Everything that can be decided before
+ * evaluation is decided here, not for each row:
  *
  * - Operands that must have one type are cast to it. Constants are cast at once (expr_fold.c).
- * - A comparison with a constant becomes a range of values of the other operand's own type (expr_order.c). So
- *   a column of i8 is never widened, 0.123 equals no decimal(12, 2), and 2^63 is above every i64.
+ * - A comparison with a constant becomes a range of values of the other operand's own type
+ *   (expr_order.c). So a column of i8 is never widened, 0.123 equals no decimal(12, 2), and 2^63 is
+ *   above every i64.
  * - "between", "is distinct from", nullif and the like become simple nodes with the same meaning.
  *
- * A constant text takes the type of the other operand, if that has one: in day > '2026-01-31' the text is a date.
- * The same holds for parameters that are text, for null, for x'…' and uuids, and for parameters that are decimals,
- * which come without a scale.
+ * A constant text takes the type of the other operand, if that has one: in day > '2026-01-31' the
+ * text is a date. The same holds for parameters that are text, for null, for x'…' and uuids, and
+ * for parameters that are decimals, which come without a scale.
  */
 #include "expr/expr_bind.h"
 
@@ -268,7 +269,8 @@ firn_expr_bind_unify(struct firn_expr_binder *binder, size_t at, uint32_t *nodes
 {
     struct firn_expr_type type = {.type = FIRN_TYPE_NULL};
     DCHECK(count > 0);
-    /* First the nodes that have a type of their own; then texts and the like, which take that type. */
+    /* First the nodes that have a type of their own; then texts and the like, which take that
+     * type. */
     for (int round = 0; round < 2; round++) {
         for (size_t i = 0; i < count; i++) {
             bool is_loose = is_constant(binder, nodes[i]) &&

@@ -38,11 +38,12 @@ FIRN_MUST_CHECK int firn_expr_bind_constant(struct firn_expr_binder *binder,
                                             const struct firn_cell *cell, uint32_t *out);
 FIRN_MUST_CHECK int firn_expr_bind_null(struct firn_expr_binder *binder, firn_type type,
                                         uint32_t *out);
-/* Casts a node to another type; casts that change nothing are left out. Requires: the cast is allowed. */
+/* Casts a node to another type; casts that change nothing are left out. Requires: the cast is
+ * allowed. */
 FIRN_MUST_CHECK int firn_expr_bind_cast(struct firn_expr_binder *binder, uint32_t node,
                                         const struct firn_expr_type *type, uint32_t *out);
-/* Converts constants that have no type of their own (text, null, x'…', decimals of an unknown scale) to a
- * type; other nodes stay. at: where the constant is. */
+/* Converts constants that have no type of their own (text, null, x'…', decimals of an unknown
+ * scale) to a type; other nodes stay. at: where the constant is. */
 FIRN_MUST_CHECK int firn_expr_bind_adapt(struct firn_expr_binder *binder, size_t at,
                                          const struct firn_expr_type *type, uint32_t *node);
 /* Makes all nodes values of one type, which goes to *out_type. */

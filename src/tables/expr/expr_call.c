@@ -2,8 +2,8 @@
  *
  * expr/expr_call.c: functions by their names, with the types of their arguments and results.
  *
- * One table says how many arguments each has and which function below makes its node. Units of time and the
- * digits of round are constants: they belong to the node.
+ * One table says how many arguments each has and which function below makes its node. Units of time
+ * and the digits of round are constants: they belong to the node.
  */
 #include "base/check.h"
 #include "base/mem.h"

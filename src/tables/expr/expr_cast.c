@@ -119,8 +119,8 @@ cast_to_real(const struct firn_expr_type *from, const struct firn_cell *cell,
     return was_finite && !is_finite ? fail_fit(to, err) : FIRN_OK;
 }
 
-/* A float times a power of ten, rounded once, halves away from zero. A float is a whole number times a power of
- * two, and so is the product. Requires: the product is between -2^65 and 2^65. */
+/* A float times a power of ten, rounded once, halves away from zero. A float is a whole number
+ * times a power of two, and so is the product. Requires: the product is between -2^65 and 2^65. */
 static int128
 units_of_real(double real, int64_t power)
 {

@@ -2,21 +2,24 @@
  *
  * expr/expr_eval.c: expressions over batches of rows.
  *
- * The nodes of all expressions of an evaluator are grafted into one array, where equal nodes are one. A node is
- * evaluated after its arguments, for all wanted rows, by a loop over arrays. Its values stay until the next batch. If
- * they are numbers that only one node uses, they stay until that node has been evaluated: then the next node reuses
- * their memory while it is in the processor's cache.
+ * The nodes of all expressions of an evaluator are grafted into one array, where equal nodes are
+ * one. A node is evaluated after its arguments, for all wanted rows, by a loop over arrays. Its
+ * values stay until the next batch. If they are numbers that only one node uses, they stay until
+ * that node has been evaluated: then the next node reuses their memory while it is in the
+ * processor's cache.
  *
- * The walk passes down a mask of the wanted rows. "case", coalesce, "and" and "or" pass on only the rows for which they
- * need a part; all other nodes pass on their own mask. A node that is used twice remembers the rows for which it was
- * evaluated: if more rows are wanted later, it is evaluated again.
+ * The walk passes down a mask of the wanted rows. "case", coalesce, "and" and "or" pass on only the
+ * rows for which they need a part; all other nodes pass on their own mask. A node that is used
+ * twice remembers the rows for which it was evaluated: if more rows are wanted later, it is
+ * evaluated again.
  *
- * Truth is two bits for each row, yes and no; a null has neither. "and" and "or" work on words of 64 rows.
- * Truth becomes numbers only where it is used as a value.
+ * Truth is two bits for each row, yes and no; a null has neither. "and" and "or" work on words of
+ * 64 rows. Truth becomes numbers only where it is used as a value.
  *
  * Invariants:
- *   (I1) A mask that is passed down is a subset of the mask above it. So evaluating the second argument of a node
- *        does not evaluate again, and overwrite, values that the node holds of the first.
+ *   (I1) A mask that is passed down is a subset of the mask above it. So evaluating the second
+ *        argument of a node does not evaluate again, and overwrite, values that the node holds of
+ *        the first.
  *   (I2) Masks have no bits after the last row.
  *   (I3) Rows that are wanted and null have the value 0, or no bytes.
  */
@@ -187,7 +190,8 @@ give_slot(struct firn_expr_eval *eval, struct state *state)
     state->has_values = false;
 }
 
-/* Frees the values of the arguments of a node that has been evaluated, unless something else uses them. */
+/* Frees the values of the arguments of a node that has been evaluated, unless something else uses
+ * them. */
 static void
 release_args(struct firn_expr_eval *eval, const struct firn_expr_node *node)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * expr/expr_eval.h: what the files of the evaluator share: the evaluation of one node over the rows of a batch.
+ * expr/expr_eval.h: what the files of the evaluator share: the evaluation of one node over the rows
+ * of a batch.
  */
 #ifndef FIRN_EXPR_EXPR_EVAL_H
 #define FIRN_EXPR_EXPR_EVAL_H
@@ -45,15 +46,15 @@ struct firn_expr_truth {
     uint64_t no[FIRN_EXPR_MASK_WORDS];
 };
 
-/* Compute the values of all live rows: expr_eval_arith.c, _cast.c, _text.c, _time.c. FIRN_LIMIT, FIRN_INVALID,
- * FIRN_NO_MEMORY. */
+/* Compute the values of all live rows: expr_eval_arith.c, _cast.c, _text.c, _time.c. FIRN_LIMIT,
+ * FIRN_INVALID, FIRN_NO_MEMORY. */
 FIRN_MUST_CHECK int firn_expr_eval_arith(struct firn_expr_work *work);
 FIRN_MUST_CHECK int firn_expr_eval_arith_choose(struct firn_expr_work *work); /* LEAST, GREATEST */
 FIRN_MUST_CHECK int firn_expr_eval_cast(struct firn_expr_work *work);
 FIRN_MUST_CHECK int firn_expr_eval_text(struct firn_expr_work *work);
 FIRN_MUST_CHECK int firn_expr_eval_time(struct firn_expr_work *work);
-/* Set the bits of the rows for which a condition holds; bits of nulls and of rows that are not wanted have no meaning.
- * expr_eval_compare.c; LIKE and PREFIX: expr_eval_text.c. */
+/* Set the bits of the rows for which a condition holds; bits of nulls and of rows that are not
+ * wanted have no meaning. expr_eval_compare.c; LIKE and PREFIX: expr_eval_text.c. */
 void firn_expr_eval_compare(const struct firn_expr_work *work, uint64_t *bits);
 void firn_expr_eval_text_match(const struct firn_expr_work *work, uint64_t *bits);
 

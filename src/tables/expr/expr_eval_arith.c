@@ -2,16 +2,17 @@
  *
  * expr/expr_eval_arith.c: + - * / %, and functions of numbers.
  *
- * A loop computes all rows, whether they count or not, and collects in one word whether any result did not fit. If one
- * did not, the rows that count are computed again, one at a time, because rows that are not wanted hold anything. So
- * the loops have no branches.
+ * A loop computes all rows, whether they count or not, and collects in one word whether any result
+ * did not fit. If one did not, the rows that count are computed again, one at a time, because rows
+ * that are not wanted hold anything. So the loops have no branches.
  *
- * A result fits if it is from low to high: for decimals 18 digits, for dates the calendar, for I64 everything that did
- * not wrap around. Decimals and dates are far below 2^62, so their sums never wrap. Nearly always, the factors of a
- * batch are so small that all products fit: this is checked first, which is cheaper than checking the products.
+ * A result fits if it is from low to high: for decimals 18 digits, for dates the calendar, for I64
+ * everything that did not wrap around. Decimals and dates are far below 2^62, so their sums never
+ * wrap. Nearly always, the factors of a batch are so small that all products fit: this is checked
+ * first, which is cheaper than checking the products.
  *
- * Loops are compiled twice, for all processors and for those with AVX2. With AVX-512 other loops are used, which
- * multiply 64 bits at once and check the size of the factors at the same time.
+ * Loops are compiled twice, for all processors and for those with AVX2. With AVX-512 other loops
+ * are used, which multiply 64 bits at once and check the size of the factors at the same time.
  */
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -73,7 +74,8 @@ struct pair {
     const int64_t *b;
     int64_t *out;
     size_t count;
-    /* A mask for the number of a row: 0 for a constant, whose first value is used for all rows; else all bits. */
+    /* A mask for the number of a row: 0 for a constant, whose first value is used for all rows;
+     * else all bits. */
     size_t a_places;
     size_t b_places;
 };
@@ -125,8 +127,8 @@ multiply_template(const struct pair *pair, unsigned bits)
     return true;
 }
 
-/* The top bit is set if a number is not from low to high. Requires: high - low is below 2^63. For numbers beyond 2^62
- * the bit has no meaning. */
+/* The top bit is set if a number is not from low to high. Requires: high - low is below 2^63. For
+ * numbers beyond 2^62 the bit has no meaning. */
 static inline uint64_t
 outside(uint64_t number, uint64_t low, uint64_t high)
 {
@@ -222,7 +224,8 @@ add_wide(const struct pair *pair, bool is_subtract, uint64_t low, uint64_t high)
         const __m512i a = _mm512_maskz_loadu_epi64(there, all.a + (i & all.a_places));
         const __m512i b = _mm512_maskz_loadu_epi64(there, all.b + (i & all.b_places));
         const __m512i out = is_subtract ? _mm512_sub_epi64(a, b) : _mm512_add_epi64(a, b);
-        /* A result wraps if its sign differs from that of a, and b has the sign of a (sums) or the other (differences). */
+        /* A result wraps if its sign differs from that of a, and b has the sign of a (sums) or the
+         * other (differences). */
         const __m512i wraps = _mm512_and_si512(_mm512_xor_si512(a, out),
                                                _mm512_xor_si512(_mm512_xor_si512(a, b), flip));
         const __m512i beyond =

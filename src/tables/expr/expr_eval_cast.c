@@ -2,10 +2,11 @@
  *
  * expr/expr_eval_cast.c: casts of many values.
  *
- * Casts that arithmetic needs are loops: integers and decimals to a larger scale, numbers to F64. All others call
- * firn_expr_cast_cell for each row that counts. If a value did not fit in a loop, the batch does so too, to find
- * whether that row counts and to report it. Bytes that a cast makes are in one buffer, which may move while it
- * grows: until it is complete, rows have offsets into it.
+ * Casts that arithmetic needs are loops: integers and decimals to a larger scale, numbers to F64.
+ * All others call firn_expr_cast_cell for each row that counts. If a value did not fit in a loop,
+ * the batch does so too, to find whether that row counts and to report it. Bytes that a cast makes
+ * are in one buffer, which may move while it grows: until it is complete, rows have offsets into
+ * it.
  */
 #include "base/check.h"
 #include "expr/expr_eval.h"
@@ -115,8 +116,8 @@ firn_expr_eval_cast(struct firn_expr_work *work)
     bool is_whole = firn_expr_is_number(from->type) && firn_expr_is_number(to->type) &&
                     !firn_expr_is_float(from->type) && !firn_expr_is_float(to->type);
     if (is_whole && scale >= own) {
-        /* An unsigned number above 2^63 - 1 looks negative here. Its batch is cast row by row, like one with negative
-         * numbers that become unsigned. */
+        /* An unsigned number above 2^63 - 1 looks negative here. Its batch is cast row by row, like
+         * one with negative numbers that become unsigned. */
         struct firn_cell min;
         struct firn_cell max;
         firn_expr_order_limits(to, &min, &max);

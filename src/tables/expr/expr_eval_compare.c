@@ -2,12 +2,13 @@
  *
  * expr/expr_eval_compare.c: comparisons, ranges and lists.
  *
- * Each is a loop that writes a byte for each of 64 rows, which compilers vectorize, and then packs the bytes into a
- * word of 64 bits. All rows are compared, wanted or not, because comparing numbers cannot fail. Bytes are compared only
- * for rows that count, because the slices of other rows may be invalid.
+ * Each is a loop that writes a byte for each of 64 rows, which compilers vectorize, and then packs
+ * the bytes into a word of 64 bits. All rows are compared, wanted or not, because comparing numbers
+ * cannot fail. Bytes are compared only for rows that count, because the slices of other rows may be
+ * invalid.
  *
- * Floating-point numbers: a NaN is after all others and equal to itself. A comparison in C is false for a NaN, so
- * each is written such that false is the right result then.
+ * Floating-point numbers: a NaN is after all others and equal to itself. A comparison in C is false
+ * for a NaN, so each is written such that false is the right result then.
  */
 #include "base/check.h"
 #include "base/slice.h"
@@ -154,7 +155,8 @@ compare_list(const struct firn_expr_work *work, uint64_t *bits)
 
 /* ---- two values ---- */
 
-/* EQUAL and LESS are enough: other comparisons are their opposites, or have the operands swapped. */
+/* EQUAL and LESS are enough: other comparisons are their opposites, or have the operands
+ * swapped. */
 struct pair {
     enum firn_expr_comparison comparison; /* EQUAL or LESS */
     bool is_swapped;

@@ -2,11 +2,13 @@
  *
  * expr/expr_eval_text.c: functions of texts, and patterns.
  *
- * Characters are those of UTF-8: each byte that is no continuation byte begins one. So texts that are not valid UTF-8
- * have a length too, and nothing reads beyond their end. upper and lower change only ASCII letters.
+ * Characters are those of UTF-8: each byte that is no continuation byte begins one. So texts that
+ * are not valid UTF-8 have a length too, and nothing reads beyond their end. upper and lower change
+ * only ASCII letters.
  *
- * New texts are in one buffer. Its size is computed before the first is written, so they never move, and it is limited,
- * so that a short expression cannot use up all memory. Parts of texts are borrowed from them.
+ * New texts are in one buffer. Its size is computed before the first is written, so they never
+ * move, and it is limited, so that a short expression cannot use up all memory. Parts of texts are
+ * borrowed from them.
  *
  * Matching a pattern of "like" only ever backtracks to the last % before the current place.
  */
@@ -185,7 +187,8 @@ part_of(firn_slice text, bool is_text, int64_t from, int64_t end)
     return firn_bytes(text.data + start, stop - start);
 }
 
-/* substr(text, from, count): places before the first character count, but have no characters; a count below 0 is 0. */
+/* substr(text, from, count): places before the first character count, but have no characters; a
+ * count below 0 is 0. */
 static int
 substr(struct firn_expr_work *work)
 {

@@ -2,9 +2,9 @@
  *
  * expr/expr_eval_time.c: parts of dates and timestamps.
  *
- * The calendar is the proleptic Gregorian one, in UTC. Years begin in March here, so that the leap day is the last
- * of a year; 400 years have 146,097 days. Rows that are not wanted may hold any number, so numbers are clamped to the
- * calendar's range before anything is computed with them.
+ * The calendar is the proleptic Gregorian one, in UTC. Years begin in March here, so that the leap
+ * day is the last of a year; 400 years have 146,097 days. Rows that are not wanted may hold any
+ * number, so numbers are clamped to the calendar's range before anything is computed with them.
  */
 #include "base/check.h"
 #include "expr/expr_eval.h"

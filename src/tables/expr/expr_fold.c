@@ -2,11 +2,12 @@
  *
  * expr/expr_fold.c: simpler nodes for the same values.
  *
- * A node whose arguments are constants is evaluated once, by the evaluator itself, over one row: so folding and
- * evaluation cannot give different values. If that fails (a number does not fit), the node stays, and fails for the
- * rows that need it. Truth is flattened: an "and" in an "and" becomes part of it, constants are removed, and "not"
- * moves inside, down to the conditions, whose opposites are conditions themselves. This is right with three
- * values of truth, too, because the opposite of null is null.
+ * A node whose arguments are constants is evaluated once, by the evaluator itself, over one row: so
+ * folding and evaluation cannot give different values. If that fails (a number does not fit), the
+ * node stays, and fails for the rows that need it. Truth is flattened: an "and" in an "and" becomes
+ * part of it, constants are removed, and "not" moves inside, down to the conditions, whose
+ * opposites are conditions themselves. This is right with three values of truth, too, because the
+ * opposite of null is null.
  */
 #include "base/check.h"
 #include "base/mem.h"

@@ -2,9 +2,10 @@
  *
  * expr/expr_group.c: expressions over groups.
  *
- * All keys and expressions are grafted into one array, where equal parts are one node. So a part that equals a key has
- * the key's number, and equal aggregates have one number. Then each expression is copied, and keys and aggregates
- * become inputs in the copy. A column that the copy reaches is in neither, which is an error.
+ * All keys and expressions are grafted into one array, where equal parts are one node. So a part
+ * that equals a key has the key's number, and equal aggregates have one number. Then each
+ * expression is copied, and keys and aggregates become inputs in the copy. A column that the copy
+ * reaches is in neither, which is an error.
  */
 #include "base/check.h"
 #include "base/mem.h"

@@ -2,9 +2,9 @@
  *
  * expr/expr_internal.h: the representation of expressions, private to this room.
  *
- * An expression is an array of nodes, arguments before the nodes that use them; equal nodes are there once. A
- * builder makes such an array. firn_expr_extract orders the nodes by a walk from the root that visits arguments
- * first, so equal expressions are equal arrays.
+ * An expression is an array of nodes, arguments before the nodes that use them; equal nodes are
+ * there once. A builder makes such an array. firn_expr_extract orders the nodes by a walk from the
+ * root that visits arguments first, so equal expressions are equal arrays.
  */
 #ifndef FIRN_EXPR_EXPR_INTERNAL_H
 #define FIRN_EXPR_EXPR_INTERNAL_H
@@ -34,7 +34,8 @@ enum firn_expr_op {
     FIRN_EXPR_OP_AND, /* of two or more */
     FIRN_EXPR_OP_OR,
     FIRN_EXPR_OP_NOT,
-    FIRN_EXPR_OP_COMPARE, /* detail: enum firn_expr_comparison; of two of one kind, or of numbers except F32, F64 */
+    /* detail: enum firn_expr_comparison; of two of one kind, or of numbers except F32, F64 */
+    FIRN_EXPR_OP_COMPARE,
     FIRN_EXPR_OP_RANGE, /* a <= x <= b, of numbers; empty if a is above b; is_negated: not in it */
     FIRN_EXPR_OP_IN,    /* x is one of list, ascending, of its kind; is_negated */
     FIRN_EXPR_OP_IS_NULL, /* is_negated */
@@ -115,13 +116,14 @@ struct firn_expr_builder {
     size_t table_size;
 };
 void firn_expr_builder_deinit(struct firn_expr_builder *builder);
-/* The number of a node that equals the model; if there is none, a copy is added. The model's arguments, list and bytes
- * are borrowed. FIRN_NO_MEMORY; FIRN_LIMIT: too many, too deep. Requires: arguments are nodes of the builder. */
+/* The number of a node that equals the model; if there is none, a copy is added. The model's
+ * arguments, list and bytes are borrowed. FIRN_NO_MEMORY; FIRN_LIMIT: too many, too deep. Requires:
+ * arguments are nodes of the builder. */
 FIRN_MUST_CHECK int firn_expr_builder_add(struct firn_expr_builder *builder,
                                           const struct firn_expr_node *model, uint32_t *out,
                                           firn_error *err);
-/* Replaces a node of another array: returns true and sets *out if that node of the builder takes its place,
- * arguments included. A failure goes to *rc. */
+/* Replaces a node of another array: returns true and sets *out if that node of the builder takes
+ * its place, arguments included. A failure goes to *rc. */
 typedef bool (*firn_expr_replace)(void *ctx, const struct firn_expr_node *nodes, uint32_t node,
                                   uint32_t *out, int *rc, firn_error *err);
 struct firn_expr_graft {
@@ -207,8 +209,8 @@ void firn_expr_order_limits(const struct firn_expr_type *type, struct firn_cell 
 
 /* ==== expr_cast.c: one value of a type to another ==== */
 
-/* FIRN_LIMIT: the value does not fit; FIRN_INVALID: a text is no such value. Bytes go to memory, or are borrowed. Requires:
- * the cast is allowed; the cell is not null. */
+/* FIRN_LIMIT: the value does not fit; FIRN_INVALID: a text is no such value. Bytes go to memory, or
+ * are borrowed. Requires: the cast is allowed; the cell is not null. */
 FIRN_MUST_CHECK int firn_expr_cast_cell(const struct firn_expr_type *from,
                                         const struct firn_cell *cell,
                                         const struct firn_expr_type *to, struct firn_buf *memory,

@@ -2,9 +2,10 @@
  *
  * expr/expr_leaf.c: the leaves of the tree: columns, parameters and literals.
  *
- * A name means a column, or, if there is none, the expression of a selected item with that "as" name. A question
- * mark is a constant with the value of the next parameter. A decimal parameter comes without a scale: it gets the
- * scale of the other operand (expr_bind.c), and is refused elsewhere.
+ * A name means a column, or, if there is none, the expression of a selected item with that "as"
+ * name. A question mark is a constant with the value of the next parameter. A decimal parameter
+ * comes without a scale: it gets the scale of the other operand (expr_bind.c), and is refused
+ * elsewhere.
  */
 #include "base/check.h"
 #include "base/slice.h"

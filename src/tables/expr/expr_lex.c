@@ -2,9 +2,9 @@
  *
  * expr/expr_lex.c: the words and signs of a text.
  *
- * Blanks are spaces, tabs and line ends. There are no comments. A NUL does not end the text: it is an invalid
- * byte, like any other control character. Only the ends of texts in quotes are found here, and the parser reads them:
- * two quotes side by side are one inside of the text.
+ * Blanks are spaces, tabs and line ends. There are no comments. A NUL does not end the text: it is
+ * an invalid byte, like any other control character. Only the ends of texts in quotes are found
+ * here, and the parser reads them: two quotes side by side are one inside of the text.
  */
 #include "expr/expr_lex.h"
 

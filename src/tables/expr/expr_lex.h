@@ -22,7 +22,8 @@ struct firn_expr_token {
     firn_slice text; /* borrowed */
     size_t at;       /* from the beginning of the text */
 };
-/* Reads the token at *at, which moves past it. NULL, or what is wrong there: out->at is the place. */
+/* Reads the token at *at, which moves past it. NULL, or what is wrong there: out->at is the
+ * place. */
 const char *firn_expr_lex_next(firn_slice text, size_t *at, struct firn_expr_token *out);
 /* Whether a token is this sign, or this word in any case (given in lower case). */
 bool firn_expr_lex_is(const struct firn_expr_token *token, const char *what);

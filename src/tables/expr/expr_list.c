@@ -3,15 +3,16 @@
  * expr/expr_list.c: lists of expressions, with names, numbers and directions.
  *
  * Each expression of a list has its own nodes; the evaluator finds parts that they share
- * (expr_eval.c). An item that refers to a selected item by name or number is a copy of its expression,
- * so users of a list need not resolve references.
+ * (expr_eval.c). An item that refers to a selected item by name or number is a copy of its
+ * expression, so users of a list need not resolve references.
  */
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/slice.h"
 #include "expr/expr_bind.h"
 
-/* A text with one space for each run of blanks outside of quotes, cut between characters if it is too long. */
+/* A text with one space for each run of blanks outside of quotes, cut between characters if it is
+ * too long. */
 static int
 set_name(struct firn_expr_item *item, firn_slice text, bool is_source)
 {

@@ -2,9 +2,9 @@
  *
  * expr/expr_literal.c: number literals.
  *
- * Digits alone are an I64, or a U64 if they do not fit. With a point and at most 18 digits, a number is a decimal of just
- * that scale, so that 0.1 is exactly a tenth. With an exponent, or more digits, it is an F64. Leading zeros do not
- * count as digits.
+ * Digits alone are an I64, or a U64 if they do not fit. With a point and at most 18 digits, a
+ * number is a decimal of just that scale, so that 0.1 is exactly a tenth. With an exponent, or more
+ * digits, it is an F64. Leading zeros do not count as digits.
  */
 #include "base/check.h"
 #include "expr/expr_bind.h"

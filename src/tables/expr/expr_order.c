@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * expr/expr_order.c: comparing numbers of any types, and finding the range of values of a type that fulfil a
- * comparison with a constant.
+ * expr/expr_order.c: comparing numbers of any types, and finding the range of values of a type that
+ * fulfil a comparison with a constant.
  *
- * Integers, decimals, dates and timestamps are compared as whole numbers of 128 bits, after both are converted to one
- * unit: none has more than 2^64 times 10^18 of it. If one of two numbers is a float, both become F64: a decimal is
- * divided by its power of ten. Conversion never reverses the order of two values of one type, so the values that
- * fulfil a comparison with a constant, or those that do not, are one range. A binary search over all values of the
- * type finds its ends. The search needs no case for each pair of types, and cannot disagree with the comparison,
- * because it uses it.
+ * Integers, decimals, dates and timestamps are compared as whole numbers of 128 bits, after both
+ * are converted to one unit: none has more than 2^64 times 10^18 of it. If one of two numbers is a
+ * float, both become F64: a decimal is divided by its power of ten. Conversion never reverses the
+ * order of two values of one type, so the values that fulfil a comparison with a constant, or those
+ * that do not, are one range. A binary search over all values of the type finds its ends. The
+ * search needs no case for each pair of types, and cannot disagree with the comparison, because it
+ * uses it.
  *
  * The search is over ranks: numbers of 64 bits in the order of the values.
  */
@@ -63,8 +64,8 @@ units_of(const struct firn_expr_type *type, const struct firn_cell *cell, uint32
     return units * firn_expr_power(scale - own);
 }
 
-/* Compares numbers, dates and timestamps: -1, 0 or 1. The comparison is exact, or as F64 if one is a float; NaN is the
- * largest. Requires: both are such cells, of these types, and not null. */
+/* Compares numbers, dates and timestamps: -1, 0 or 1. The comparison is exact, or as F64 if one is
+ * a float; NaN is the largest. Requires: both are such cells, of these types, and not null. */
 static int
 compare(const struct firn_expr_type *a_type, const struct firn_cell *a,
         const struct firn_expr_type *b_type, const struct firn_cell *b)
@@ -187,8 +188,8 @@ struct search {
     const struct firn_cell *constant;
 };
 
-/* The first rank whose value compares with the constant as at least `least`. If there is none, *out_none is true and the
- * result is the last rank. */
+/* The first rank whose value compares with the constant as at least `least`. If there is none,
+ * *out_none is true and the result is the last rank. */
 static uint64_t
 find_first(const struct search *search, int least, bool *out_none)
 {

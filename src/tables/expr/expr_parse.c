@@ -2,10 +2,11 @@
  *
  * expr/expr_parse.c: parses a text into a syntax tree.
  *
- * A parser by recursive descent: one function for each level of the grammar (expr.h), which calls the one that binds
- * tighter. It recurses only where a part is nested in another: parentheses, arguments, a second "not" or "-". This
- * depth is counted, up to FIRN_EXPR_DEPTH_MAX; the operators of one level are a loop. Long lists, such as those of
- * "and", are one node with many parts, so they do not make the tree deep.
+ * A parser by recursive descent: one function for each level of the grammar (expr.h), which calls
+ * the one that binds tighter. It recurses only where a part is nested in another: parentheses,
+ * arguments, a second "not" or "-". This depth is counted, up to FIRN_EXPR_DEPTH_MAX; the operators
+ * of one level are a loop. Long lists, such as those of "and", are one node with many parts, so
+ * they do not make the tree deep.
  *
  * Columns are not looked up here, and no types are known except those that a text names.
  */
@@ -558,8 +559,8 @@ comparison_of(const struct firn_expr_token *token)
     return 0;
 }
 
-/* Parses the rest of a condition that begins with a value. node: not linked yet; its first part is the
- * value. */
+/* Parses the rest of a condition that begins with a value. node: not linked yet; its first part is
+ * the value. */
 static int
 parse_test(struct parser *parser, struct firn_expr_syntax *node)
 {
@@ -670,7 +671,8 @@ parse_expression(struct parser *parser, struct firn_expr_syntax **out)
 
 /* ---- texts ---- */
 
-/* Whether the token is a name in quotes, and all of its item: a list of columns needs no grammar. */
+/* Whether the token is a name in quotes, and all of its item: a list of columns needs no
+ * grammar. */
 static bool
 is_lone_name(const struct parser *parser)
 {

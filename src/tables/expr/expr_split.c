@@ -2,13 +2,15 @@
  *
  * expr/expr_split.c: finds the parts of a condition that chunks of columns can test themselves.
  *
- * The parts of the outermost "and" are examined one by one. Ranges and lists of a column's values already have the form
- * of a chunk's predicate (expr_bind.c). A range of all values of the column's type means "is not null". "like" with a
- * pattern that begins with letters gives a prefix predicate, which prunes, and also stays in the rest. The rest is the
- * parts that have no such form, in the order in which they were written.
+ * The parts of the outermost "and" are examined one by one. Ranges and lists of a column's values
+ * already have the form of a chunk's predicate (expr_bind.c). A range of all values of the column's
+ * type means "is not null". "like" with a pattern that begins with letters gives a prefix
+ * predicate, which prunes, and also stays in the rest. The rest is the parts that have no such
+ * form, in the order in which they were written.
  *
- * A row is kept if all parts are true, so it does not matter that a part that is null for the row is now false. Parts
- * that would fail for a row, such as a sum that does not fit, are not evaluated for rows that a predicate leaves out.
+ * A row is kept if all parts are true, so it does not matter that a part that is null for the row
+ * is now false. Parts that would fail for a row, such as a sum that does not fit, are not evaluated
+ * for rows that a predicate leaves out.
  */
 #include "base/check.h"
 #include "base/mem.h"
@@ -86,7 +88,8 @@ add_rest(struct splitter *splitter, uint32_t node)
     splitter->rest[splitter->rest_count++] = node;
 }
 
-/* Joins two one-sided conditions on a column of numbers into one range, which is tested once; false: there is no other. */
+/* Joins two one-sided conditions on a column of numbers into one range, which is tested once;
+ * false: there is no other. */
 static bool
 join_ends(struct splitter *splitter, const struct firn_expr_node *column,
           const struct firn_chunk_predicate *predicate)

@@ -2,17 +2,17 @@
  *
  * query/query.c: a scan from its opening to its last batch.
  *
- * There are four kinds of queries. A query without groups and order streams: each batch is computed when next is called.
- * A query with an order first reads all rows into a sort. A query with groups reads all rows into groups; the groups
- * then stream, or go through a sort of their own. A query with a visitor passes it the batches of all threads as they
- * come (query_visit.c).
+ * There are four kinds of queries. A query without groups and order streams: each batch is computed
+ * when next is called. A query with an order first reads all rows into a sort. A query with groups
+ * reads all rows into groups; the groups then stream, or go through a sort of their own. A query
+ * with a visitor passes it the batches of all threads as they come (query_visit.c).
  *
- * Opening fixes the state that is read: a view, or a cursor in a transaction. Reading begins with the first call
- * of next, which takes the time.
+ * Opening fixes the state that is read: a view, or a cursor in a transaction. Reading begins with
+ * the first call of next, which takes the time.
  *
- * A failure is final: next returns it again. There is one exception: if nothing can be spilled, and a thread has used up
- * its share of the memory, one thread reads everything again with all of the memory. So the number of threads does not
- * decide which queries can be answered.
+ * A failure is final: next returns it again. There is one exception: if nothing can be spilled, and
+ * a thread has used up its share of the memory, one thread reads everything again with all of the
+ * memory. So the number of threads does not decide which queries can be answered.
  *
  * Threads: one at a time. The scan's own threads run only during next and visit.
  */
@@ -133,7 +133,8 @@ out:
     return rc;
 }
 
-/* Whether a query reads no more rows than a block has: a limit ends it, and no condition leaves rows out. */
+/* Whether a query reads no more rows than a block has: a limit ends it, and no condition leaves
+ * rows out. */
 static bool
 reads_few(const struct firn_query_plan *plan, const struct firn_query_options *options)
 {
@@ -142,8 +143,8 @@ reads_few(const struct firn_query_plan *plan, const struct firn_query_options *o
            !plan->is_grouped && plan->order.count == 0;
 }
 
-/* Whether the chunks that are read may stay in the cache. If they do not all fit, they evict each other, and the next
- * scan finds none of them there. */
+/* Whether the chunks that are read may stay in the cache. If they do not all fit, they evict each
+ * other, and the next scan finds none of them there. */
 static enum firn_block_cache_use
 choose_use(const struct firn_scan *scan)
 {
@@ -244,7 +245,8 @@ firn_query_open(struct firn_table *table, const struct firn_query_options *optio
     scan->limit_left = options->limit != 0 ? options->limit : UINT64_MAX;
     struct firn_db_view *view = options->txn != NULL ? firn_db_txn_view(options->txn) : NULL;
     if (view == NULL) {
-        /* A copy: the caller may close the view before the scan, and rows that an index finds are read later. */
+        /* A copy: the caller may close the view before the scan, and rows that an index finds are
+         * read later. */
         FIRN_TRY(options->view != NULL ? firn_db_view_open_copy(options->view, &scan->own_view, err)
                                        : firn_db_view_open(scan->db, &scan->own_view, err));
         view = scan->own_view;
@@ -369,8 +371,8 @@ create_aggregate(struct firn_scan *scan, uint64_t memory_bytes, struct firn_aggr
     return rc;
 }
 
-/* Groups that are sorted are in memory twice: as groups, and in the sort, which gets a quarter. If few of them are
- * wanted, the sort holds only those. */
+/* Groups that are sorted are in memory twice: as groups, and in the sort, which gets a quarter. If
+ * few of them are wanted, the sort holds only those. */
 static uint64_t
 sort_share(const struct firn_scan *scan)
 {

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * query/query.h: queries over one table: which rows, which columns, groups, order. The public twin is
- * include/firn/scan.h.
+ * query/query.h: queries over one table: which rows, which columns, groups, order. The public twin
+ * is include/firn/scan.h.
  *
- * Threads: a scan belongs to one thread at a time. It has threads of its own, which only run during calls of its
- * functions.
+ * Threads: a scan belongs to one thread at a time. It has threads of its own, which only run during
+ * calls of its functions.
  */
 #ifndef FIRN_QUERY_QUERY_H
 #define FIRN_QUERY_QUERY_H
@@ -34,11 +34,11 @@ struct firn_query_options {
     struct firn_rows_bound upper;
     bool is_descending;
     unsigned threads;
-    /* The rows go to a visitor (firn_query_visit), not to firn_query_next. Requires: plain columns in select; no group_by,
-     * order_by, limit or offset. */
+    /* The rows go to a visitor (firn_query_visit), not to firn_query_next. Requires: plain columns
+     * in select; no group_by, order_by, limit or offset. */
     bool is_visited;
-    /* With is_visited, without bounds: batches may have rows that the scan does not see (firn_query_visit_place). The
-     * visitor must check its rows with firn_lsm_pieces_shows. */
+    /* With is_visited, without bounds: batches may have rows that the scan does not see
+     * (firn_query_visit_place). The visitor must check its rows with firn_lsm_pieces_shows. */
     bool is_loose;
     uint64_t memory_bytes;
     int (*on_progress)(void *ctx, const firn_progress *progress); /* may be NULL */
@@ -54,15 +54,15 @@ void firn_query_close(struct firn_scan *scan);
 size_t firn_query_column_count(const struct firn_scan *scan);
 /* Fills all but the size. */
 void firn_query_column_at(const struct firn_scan *scan, size_t i, firn_scan_column *out);
-/* The next rows, borrowed until the next call; NULL at the end. After a failure, each call returns the same failure
- * again. */
+/* The next rows, borrowed until the next call; NULL at the end. After a failure, each call returns
+ * the same failure again. */
 FIRN_MUST_CHECK int firn_query_next(struct firn_scan *scan, const struct firn_scan_batch **out,
                                     firn_error *err);
 size_t firn_query_batch_rows(const struct firn_scan_batch *batch);
 const struct firn_chunk_values *firn_query_batch_column(const struct firn_scan_batch *batch,
                                                         size_t column);
-/* The pinned chunk of a run that may hold the values of a column of the last batch; NULL: the values were computed, or are
- * elsewhere. Borrowed until the next call. */
+/* The pinned chunk of a run that may hold the values of a column of the last batch; NULL: the
+ * values were computed, or are elsewhere. Borrowed until the next call. */
 const struct firn_column_pin *firn_query_batch_pin(const struct firn_scan *scan, size_t column);
 firn_value firn_query_batch_value(const struct firn_scan_batch *batch, size_t column, size_t row);
 /* Fills all but the size. */
@@ -70,15 +70,16 @@ void firn_query_get_stats(const struct firn_scan *scan, firn_scan_stats *out);
 
 /* ---- rows to a visitor, by all threads at once ---- */
 
-/* A batch that one thread has read: up to FIRN_CHUNK_BLOCK rows, some of which fulfil the condition. */
+/* A batch that one thread has read: up to FIRN_CHUNK_BLOCK rows, some of which fulfil the
+ * condition. */
 struct firn_query_rows;
 struct firn_query_visitor {
-    /* Gets each batch with rows that fulfil the condition; each thread's batches come in the order of the primary key.
-     * worker: the number of the thread, below firn_query_workers; calls with the same number never overlap. If visit
-     * returns anything but FIRN_OK, the query ends. */
+    /* Gets each batch with rows that fulfil the condition; each thread's batches come in the order
+     * of the primary key. worker: the number of the thread, below firn_query_workers; calls with
+     * the same number never overlap. If visit returns anything but FIRN_OK, the query ends. */
     int (*visit)(void *ctx, unsigned worker, struct firn_query_rows *rows, firn_error *err);
-    /* May be NULL. Is offered consecutive rows of a run. is_met: it is known without reading them that all fulfil the
-     * condition. true: the visitor takes them, and they come in no batch. */
+    /* May be NULL. Is offered consecutive rows of a run. is_met: it is known without reading them
+     * that all fulfil the condition. true: the visitor takes them, and they come in no batch. */
     bool (*take)(void *ctx, struct firn_run *run, size_t group, size_t row, size_t count,
                  bool is_loose, bool is_met);
     void *ctx;
@@ -93,11 +94,13 @@ struct firn_lsm_pieces *firn_query_pieces(const struct firn_scan *scan);
 
 /* The rows of a batch that count, as a mask of FIRN_CHUNK_MASK_WORDS words: query_visit.c. */
 const uint64_t *firn_query_visit_wanted(const struct firn_query_rows *rows);
-/* Reads the values of a selected column, borrowed until visit returns. Only those of rows that count have a meaning. */
+/* Reads the values of a selected column, borrowed until visit returns. Only those of rows that
+ * count have a meaning. */
 FIRN_MUST_CHECK int firn_query_visit_column(struct firn_query_rows *rows, size_t i,
                                             struct firn_chunk_values *out, firn_error *err);
-/* Where the batch is stored: its first row is row *out_row of a group of a run, which lives as long as the scan.
- * false: the rows were merged, or read one by one. *out_is_loose: it may have rows that the scan does not see. */
+/* Where the batch is stored: its first row is row *out_row of a group of a run, which lives as long
+ * as the scan. false: the rows were merged, or read one by one. *out_is_loose: it may have rows
+ * that the scan does not see. */
 bool firn_query_visit_place(const struct firn_query_rows *rows, struct firn_run **out_run,
                             size_t *out_group, size_t *out_row, bool *out_is_loose);
 

@@ -2,9 +2,10 @@
  *
  * query/query_column.c: the values of one column without gaps, and which rows of a batch count.
  *
- * Filters leave a mask over a batch; users get batches without gaps. So the rows that count are listed once
- * a batch, and each column that is returned is gathered by that list. If all rows count, nothing is
- * copied. Bytes are never copied: the batch that they point into stays until the scan goes on.
+ * Filters leave a mask over a batch; users get batches without gaps. So the rows that count are
+ * listed once a batch, and each column that is returned is gathered by that list. If all rows
+ * count, nothing is copied. Bytes are never copied: the batch that they point into stays until the
+ * scan goes on.
  *
  * Threads: a column belongs to one thread.
  */
@@ -41,7 +42,8 @@ firn_query_column_selection(const struct firn_query_mask *mask, size_t row_count
     for (size_t word = 0; word < FIRN_CHUNK_MASK_WORDS; word++) {
         uint64_t bits = mask->words[word];
         const size_t end = count + firn_count_bits(bits);
-        /* Most words have few bits. A fixed number of turns, even without bits, is cheap: its branches are predicted. */
+        /* Most words have few bits. A fixed number of turns, even without bits, is cheap: its
+         * branches are predicted. */
         for (size_t i = 0; i < FIRN_QUERY_AT_ONCE; i++) {
             out->rows[count + i] = (uint16_t)(word * 64 + (size_t)__builtin_ctzll(bits | last));
             bits &= bits - 1;

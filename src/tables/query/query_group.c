@@ -2,9 +2,10 @@
  *
  * query/query_group.c: adds the rows of a piece to groups.
  *
- * Values are not decoded if the result is known without them. If all rows of a piece count, count(*) adds their
- * number at once. If there are no keys, a block is summed in its encoded form (firn_chunk_sum_block). Keys that are
- * columns of text or bytes are grouped by the codes of their dictionaries, if all of their chunks have one.
+ * Values are not decoded if the result is known without them. If all rows of a piece count,
+ * count(*) adds their number at once. If there are no keys, a block is summed in its encoded form
+ * (firn_chunk_sum_block). Keys that are columns of text or bytes are grouped by the codes of their
+ * dictionaries, if all of their chunks have one.
  */
 #include "query/query_internal.h"
 
@@ -193,7 +194,8 @@ add_to_one(struct firn_query_worker *worker, firn_error *err)
     return rc;
 }
 
-/* The chunks of all keys and the block of the batch; *out: all chunks have codes, and few enough. */
+/* The chunks of all keys and the block of the batch; *out: all chunks have codes, and few
+ * enough. */
 static int
 find_code_chunks(struct firn_query_worker *worker, const struct firn_chunk **chunks,
                  size_t *out_block, bool *out, firn_error *err)

@@ -65,7 +65,8 @@ struct firn_query_plan {
     struct firn_rows_spare spare; /* first: while the table has it */
     struct firn_schema *schema;   /* a reference */
     char *text;                   /* of select, for the next scan; NULL: it is for this one alone */
-    /* The columns of the table that are read, ascending by place, and their definitions for runs. */
+    /* The columns of the table that are read, ascending by place, and their definitions for
+     * runs. */
     uint32_t *places;
     struct firn_column_def *columns;
     size_t place_count;
@@ -79,8 +80,8 @@ struct firn_query_plan {
     struct firn_expr_groups
         groups; /* if is_grouped: what is selected, then what it is ordered by */
     struct firn_aggregate_call *calls; /* of groups.aggregates */
-    /* For each row: what is selected and what it is ordered by; or the keys of groups, then the arguments of
-     * aggregates. */
+    /* For each row: what is selected and what it is ordered by; or the keys of groups, then the
+     * arguments of aggregates. */
     struct firn_query_value *values;
     size_t value_count;
     /* The outputs: what is selected, then what it is ordered by and is not selected. */
@@ -124,12 +125,13 @@ FIRN_MUST_CHECK int firn_query_source_create(struct firn_query_input *input,
                                              struct firn_query_source **out, firn_error *err);
 /* NULL is fine. */
 void firn_query_source_destroy(struct firn_query_source *source);
-/* From now on firn_query_source_next reports the rows that it reads as progress, including those that do not fulfil the
- * condition. It returns FIRN_CANCELLED if the user has cancelled the query. */
+/* From now on firn_query_source_next reports the rows that it reads as progress, including those
+ * that do not fulfil the condition. It returns FIRN_CANCELLED if the user has cancelled the
+ * query. */
 void firn_query_source_tell(struct firn_query_source *source,
                             struct firn_storefile_progress *progress);
-/* begin starts a piece; next reads its next batch with rows that fulfil the plan's condition. *out is false at the end
- * of the piece. */
+/* begin starts a piece; next reads its next batch with rows that fulfil the plan's condition. *out
+ * is false at the end of the piece. */
 FIRN_MUST_CHECK int firn_query_source_begin(struct firn_query_source *source, size_t piece,
                                             firn_error *err);
 FIRN_MUST_CHECK int firn_query_source_next(struct firn_query_source *source, bool *out,
@@ -137,11 +139,12 @@ FIRN_MUST_CHECK int firn_query_source_next(struct firn_query_source *source, boo
 /* The number of rows of the batch, and which of them count. */
 size_t firn_query_source_rows(const struct firn_query_source *source);
 const struct firn_query_mask *firn_query_source_mask(const struct firn_query_source *source);
-/* The values of a column of the plan, borrowed until the next batch. Only those of rows that count have a
- * meaning. */
+/* The values of a column of the plan, borrowed until the next batch. Only those of rows that count
+ * have a meaning. */
 FIRN_MUST_CHECK int firn_query_source_column(struct firn_query_source *source, size_t i,
                                              struct firn_chunk_values *out, firn_error *err);
-/* The chunk of a column, and the block of it that the batch is; NULL: the values are in no chunk. */
+/* The chunk of a column, and the block of it that the batch is; NULL: the values are in no
+ * chunk. */
 FIRN_MUST_CHECK int firn_query_source_chunk(struct firn_query_source *source, size_t i,
                                             const struct firn_chunk **out, size_t *out_block,
                                             firn_error *err);
@@ -151,7 +154,8 @@ const struct firn_column_pin *firn_query_source_pin(const struct firn_query_sour
 /* If reading that chunk failed with rc, adds its file, column and row group to err. Returns rc. */
 int firn_query_source_explain(const struct firn_query_source *source, size_t i, int rc,
                               firn_error *err);
-/* The run and the group of the batch, with the number of its first row there; false: it is in no run. */
+/* The run and the group of the batch, with the number of its first row there; false: it is in no
+ * run. */
 bool firn_query_source_place(const struct firn_query_source *source, struct firn_run **out_run,
                              size_t *out_group, size_t *out_row);
 /* Whether the piece is loose (lsm/lsm_pieces.h). */
@@ -163,8 +167,8 @@ FIRN_MUST_CHECK int firn_query_source_begin_eval(struct firn_query_source *sourc
                                                  struct firn_expr_eval *eval, firn_error *err);
 /* Adds the counts of rows so far; rows_returned and threads are not set. */
 void firn_query_source_count(const struct firn_query_source *source, firn_scan_stats *stats);
-/* Takes all remaining rows of a piece at once, if it is known without reading them that all fulfil the condition:
- * true, with their number. */
+/* Takes all remaining rows of a piece at once, if it is known without reading them that all fulfil
+ * the condition: true, with their number. */
 bool firn_query_source_take_all(struct firn_query_source *source, uint64_t *out_rows);
 /* Offers all remaining rows of a direct piece to the visitor; true: it has taken them. */
 bool firn_query_source_offer_all(struct firn_query_source *source,
@@ -195,12 +199,13 @@ FIRN_MUST_CHECK int firn_query_worker_init(struct firn_query_worker *worker,
 void firn_query_worker_deinit(struct firn_query_worker *worker);
 /* All values of the plan for the batch of the source. */
 FIRN_MUST_CHECK int firn_query_worker_values(struct firn_query_worker *worker, firn_error *err);
-/* A job that reads pieces until none is left, into the worker's groups or sort. The result is in the worker. */
+/* A job that reads pieces until none is left, into the worker's groups or sort. The result is in
+ * the worker. */
 void firn_query_worker_run(void *worker);
 /* Adds a piece to the worker's groups: query_group.c. */
 FIRN_MUST_CHECK int firn_query_group_piece(struct firn_query_worker *worker, firn_error *err);
-/* Bounds of the keys of groups, as far as runs record them, and an upper bound of the number of rows; false: nothing is
- * known of some key. */
+/* Bounds of the keys of groups, as far as runs record them, and an upper bound of the number of
+ * rows; false: nothing is known of some key. */
 bool firn_query_group_ranges(const struct firn_query_input *input,
                              struct firn_aggregate_range *ranges, uint64_t *out_rows);
 
@@ -239,7 +244,8 @@ FIRN_MUST_CHECK int firn_query_column_repeat(struct firn_query_column *column,
                                              const struct firn_column_def *def,
                                              const struct firn_cell *cell, size_t count,
                                              struct firn_chunk_values *out, firn_error *err);
-/* Makes room for `count` values of a kind, which the caller fills; all of them are null at first. */
+/* Makes room for `count` values of a kind, which the caller fills; all of them are null at
+ * first. */
 FIRN_MUST_CHECK int firn_query_column_begin(struct firn_query_column *column,
                                             enum firn_physical kind, firn_error *err);
 /* Sets value i of the column; its bytes are borrowed. Requires: begin with the value's kind. */

@@ -1,17 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * query/query_plan.c: the texts of a query as expressions, and what has to be read and computed for them.
+ * query/query_plan.c: the texts of a query as expressions, and what has to be read and computed for
+ * them.
  *
- * A query without groups computes the selected and the order_by expressions for each row. A query with groups
- * computes the keys and the arguments of aggregates for each row, and the selected expressions for each group
- * (expr/expr.h). An order_by expression that is also selected is computed once.
+ * A query without groups computes the selected and the order_by expressions for each row. A query
+ * with groups computes the keys and the arguments of aggregates for each row, and the selected
+ * expressions for each group (expr/expr.h). An order_by expression that is also selected is
+ * computed once.
  *
  * An item that is just a column is not computed: its values are used as they were read.
  *
- * Programs ask for the same columns again and again, and for few rows the plan costs as much as reading them. So a scan that
- * only selects leaves its plan with the table, where the next one finds it: one plan for each table, the last one.
+ * Programs ask for the same columns again and again, and for few rows the plan costs as much as
+ * reading them. So a scan that only selects leaves its plan with the table, where the next one
+ * finds it: one plan for each table, the last one.
  *
- * Threads: a plan never changes after it was made, but for is_descending when a scan takes it. One scan at a time has it.
+ * Threads: a plan never changes after it was made, but for is_descending when a scan takes it. One
+ * scan at a time has it.
  */
 #include "query/query_internal.h"
 
@@ -91,14 +95,16 @@ out:
     return rc;
 }
 
-/* Whether rows that come in the order of the primary key, or in its reverse, are in the wanted order already. */
+/* Whether rows that come in the order of the primary key, or in its reverse, are in the wanted
+ * order already. */
 static bool
 is_order_of_key(const struct firn_query_plan *plan)
 {
     const struct firn_expr_list *order = &plan->order;
     const bool is_descending = order->count > 0 && order->items[0].is_descending;
     if (order->count == 0 || order->count > plan->schema->key_count ||
-        /* Rows that compare equal must come in the order of the key; reading in reverse would reverse them. */
+        /* Rows that compare equal must come in the order of the key; reading in reverse would
+         * reverse them. */
         (is_descending && order->count < plan->schema->key_count)) {
         return false;
     }
@@ -322,7 +328,8 @@ plan_columns(struct firn_query_plan *plan, firn_error *err)
 
 /* ---- the plan ---- */
 
-/* Whether values of rows are needed, and no key of groups is text or bytes: those are grouped by their codes. */
+/* Whether values of rows are needed, and no key of groups is text or bytes: those are grouped by
+ * their codes. */
 static bool
 may_list(const struct firn_query_plan *plan)
 {

@@ -5,20 +5,21 @@
  * A table is read piece by piece (lsm/lsm_pieces.h). There are three ways to read:
  *
  *   direct   A row group that is read without merging. The condition is tested on the bounds and Bloom filters of the
- *            group's chunks first, then on the bounds of each block, then on the encoded values. Columns are decoded on
- *            demand, and only for rows that count. A batch is a block.
+ *            group's chunks first, then on the bounds of each block, then on the encoded values.
+ *            Columns are decoded on demand, and only for rows that count. A batch is a block.
  *   merged   A range of keys for which more than one run or memtable has rows: the winners are gathered
  *            (lsm/lsm_winners.h).
  *   rows     One after the other from a cursor: by an index, from the end, or in a transaction that has
  *            written to the table. There is only one piece then.
  *
- * (I1) Bounds exclude rows of direct pieces only. Elsewhere a row that a bound excludes may hide an older version that
- *      fulfils the condition, and leaving the row out would bring that version back. (For rows of a loose piece the
- *      visitor checks whether anything hides them.)
- * (I2) The mask of a batch only loses rows. So a column that was read for an earlier mask has all values that a later
- *      one needs, until the batch becomes a list.
- * (I3) If few rows of a block fulfil the condition, the batch becomes a list of them. Later steps then cost as much
- *      as the list has rows, not as much as the block has. All rows of a list count.
+ * (I1) Bounds exclude rows of direct pieces only. Elsewhere a row that a bound excludes may hide an
+ *      older version that fulfils the condition, and leaving the row out would bring that version
+ *      back. (For rows of a loose piece the visitor checks whether anything hides them.)
+ * (I2) The mask of a batch only loses rows. So a column that was read for an earlier mask has all
+ *      values that a later one needs, until the batch becomes a list.
+ * (I3) If few rows of a block fulfil the condition, the batch becomes a list of them. Later steps
+ *      then cost as much as the list has rows, not as much as the block has. All rows of a list
+ *      count.
  *
  * Threads: a source belongs to one thread. All sources share the input.
  */
@@ -89,7 +90,8 @@ struct firn_query_source {
 
     size_t count;
     struct firn_query_mask mask;
-    /* The batch is a list of rows of its block, without gaps (I3); chosen has their bits in the block. */
+    /* The batch is a list of rows of its block, without gaps (I3); chosen has their bits in the
+     * block. */
     bool is_list;
     struct firn_query_selection list;
     struct firn_query_mask chosen;
@@ -186,8 +188,8 @@ firn_query_source_tell(struct firn_query_source *source, struct firn_storefile_p
 
 /* ---- beginning a piece ---- */
 
-/* The bounds of a chunk in which all rows have an initial value. Like those of chunks, they hold only the first
- * bytes of a long value. */
+/* The bounds of a chunk in which all rows have an initial value. Like those of chunks, they hold
+ * only the first bytes of a long value. */
 static struct firn_chunk_bounds
 bounds_of_initial(const struct firn_cell *initial, size_t rows)
 {
@@ -204,7 +206,8 @@ bounds_of_initial(const struct firn_cell *initial, size_t rows)
     return bounds;
 }
 
-/* Tests a condition on the bounds of a group's chunk; *out_is_direct: it can be tested on the encoded values. */
+/* Tests a condition on the bounds of a group's chunk; *out_is_direct: it can be tested on the
+ * encoded values. */
 static int
 judge_group(struct firn_query_source *source, size_t condition, size_t rows,
             enum firn_chunk_verdict *out, bool *out_is_direct)
@@ -329,7 +332,8 @@ firn_query_source_begin(struct firn_query_source *source, size_t piece, firn_err
     firn_lsm_pieces_at(input->pieces, piece, &what);
     if (what.run != NULL) {
         int rc = begin_direct(source, &what, err);
-        /* When reading from the end, rows are gathered one by one, like those that must be merged. */
+        /* When reading from the end, rows are gathered one by one, like those that must be
+         * merged. */
         if (rc != FIRN_OK || source->next == source->end || !input->is_descending) {
             return rc;
         }
@@ -486,7 +490,8 @@ is_part_of(const struct firn_query_mask *mask, const struct firn_query_mask *all
 static int
 apply(struct firn_query_source *source, struct firn_expr_eval *eval, firn_error *err)
 {
-    /* The evaluator reads the source's mask as the wanted rows, so it writes the result to a copy. */
+    /* The evaluator reads the source's mask as the wanted rows, so it writes the result to a
+     * copy. */
     struct firn_query_mask mask = source->mask;
     int rc = firn_query_source_begin_eval(source, eval, err);
     rc = rc == FIRN_OK ? firn_expr_eval_filter(eval, 0, mask.words, err) : rc;
@@ -526,7 +531,8 @@ ask_chunk(struct firn_query_source *source, size_t condition, firn_error *err)
     return firn_query_source_explain(source, asked->column, rc, err);
 }
 
-/* The values of a few rows are far apart in memory: prefetches those of the next block while this one is read. */
+/* The values of a few rows are far apart in memory: prefetches those of the next block while this
+ * one is read. */
 static void
 prefetch(struct firn_query_source *source)
 {
@@ -577,8 +583,8 @@ forget_columns(struct firn_query_source *source)
     }
 }
 
-/* If few rows of a batch count, makes it a list of just these. Columns that were read for the condition are
- * read again. */
+/* If few rows of a batch count, makes it a list of just these. Columns that were read for the
+ * condition are read again. */
 static void
 list_rows(struct firn_query_source *source)
 {
@@ -722,7 +728,8 @@ firn_query_source_next(struct firn_query_source *source, bool *out, firn_error *
         }
         rc = filter(source, err);
         if (rc == FIRN_OK && source->progress != NULL) {
-            /* The number of bytes is not known; with eight a row, the clock is read often enough. */
+            /* The number of bytes is not known; with eight a row, the clock is read often
+             * enough. */
             rc = firn_storefile_progress_step(source->progress, source->count, 8 * source->count,
                                               err);
         }

@@ -2,8 +2,9 @@
  *
  * query/query_visit.c: passes the rows of a piece to a visitor, as they were read.
  *
- * A visitor gets batches, not rows: where they are stored, which of their rows count, and values of the columns that it
- * asks for. Other columns are not read. So a search reads the vectors of all rows, and the keys of the few near ones.
+ * A visitor gets batches, not rows: where they are stored, which of their rows count, and values of
+ * the columns that it asks for. Other columns are not read. So a search reads the vectors of all
+ * rows, and the keys of the few near ones.
  *
  * Threads: each thread of the query calls the visitor with its own number.
  */

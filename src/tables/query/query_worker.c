@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * query/query_worker.c: one thread's share of a query: the values that it computes, and where its rows go.
+ * query/query_worker.c: one thread's share of a query: the values that it computes, and where its
+ * rows go.
  *
- * Threads take pieces from a shared counter, so a thread with easy pieces takes more of them. Each thread has
- * its own groups or sort; the scan's thread merges them after all have ended. Rows that are sorted have a number
- * that says where they were read, so the order of equal rows does not depend on threads.
+ * Threads take pieces from a shared counter, so a thread with easy pieces takes more of them. Each
+ * thread has its own groups or sort; the scan's thread merges them after all have ended. Rows that
+ * are sorted have a number that says where they were read, so the order of equal rows does not
+ * depend on threads.
  *
  * The first failure stops all threads before their next batch.
  */
@@ -112,7 +114,8 @@ firn_query_worker_run(void *arg)
     struct firn_query_input *input = worker->input;
     int rc = FIRN_OK;
     DCHECK((worker->aggregate != NULL) + (worker->sort != NULL) + (worker->visitor != NULL) == 1);
-    /* Pairs with the other threads' loads: each piece is taken once, and a stopped query ends soon. */
+    /* Pairs with the other threads' loads: each piece is taken once, and a stopped query ends
+     * soon. */
     while (rc == FIRN_OK && !atomic_load(&input->is_stopped)) {
         size_t piece = atomic_fetch_add(&input->piece_next, 1);
         if (piece >= input->piece_count) {

@@ -2,22 +2,25 @@
  *
  * rows/rows.c: tables: creating, opening, changing and dropping them.
  *
- * A table is created in steps, each a commit: the keyspaces of its indexes, the record of its schema, and
- * last its name, which makes it visible. It is dropped in the reverse order. So every view that has the
- * name has the rest. A crash or a failure can leave records that no table has, and keyspaces of indexes
- * without a record: these are dropped when the next table is created.
+ * A table is created in steps, each a commit: the keyspaces of its indexes, the record of its
+ * schema, and last its name, which makes it visible. It is dropped in the reverse order. So every
+ * view that has the name has the rest. A crash or a failure can leave records that no table has,
+ * and keyspaces of indexes without a record: these are dropped when the next table is created.
  *
- * One thread of the process creates or changes tables at a time (struct firn_rows_catalog, kept with the keyspace of
- * the schemas); no other process can. A restore of the store also changes schemas, and may come between any
- * two steps. The transactions here conflict with a restore as all others do. Before a name is created or dropped,
- * a guard checks again, while no restore can run, that this is still right (struct firn_db_keyspace_guard).
+ * One thread of the process creates or changes tables at a time (struct firn_rows_catalog, kept
+ * with the keyspace of the schemas); no other process can. A restore of the store also changes
+ * schemas, and may come between any two steps. The transactions here conflict with a restore as all
+ * others do. Before a name is created or dropped, a guard checks again, while no restore can run,
+ * that this is still right (struct firn_db_keyspace_guard).
  *
- * (I1) A record is only written by a transaction that has read it, or for a number that is not used.
- * (I2) No number of a column or an index is given twice in a table, even if a restore has removed the first
- *      one from the schema: rows of the other history may still have it. So the next numbers are also kept
- *      outside of views, in the keyspace "firn.tables", and written there before they are used.
- * (I3) After a table's name was committed no step of creating it can fail, and nothing of the table is
- *      removed: memory for the handles is allocated before.
+ * (I1) A record is only written by a transaction that has read it, or for a number that is not
+ *      used.
+ * (I2) No number of a column or an index is given twice in a table, even if a restore has removed
+ *      the first one from the schema: rows of the other history may still have it. So the next
+ *      numbers are also kept outside of views, in the keyspace "firn.tables", and written there
+ *      before they are used.
+ * (I3) After a table's name was committed no step of creating it can fail, and nothing of the table
+ *      is removed: memory for the handles is allocated before.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -39,8 +42,9 @@ enum { CHANGE_ATTEMPTS_MAX = 1000 };
 
 struct firn_rows_catalog {
     struct firn_os_mutex mutex; /* rank TABLES */
-    /* How many tables may be created until strays are looked for again. That takes time for each table, so it is done by the
-     * first one that is created, after one that failed, and whenever there are about twice as many as then. */
+    /* How many tables may be created until strays are looked for again. That takes time for each
+     * table, so it is done by the first one that is created, after one that failed, and whenever
+     * there are about twice as many as then. */
     uint64_t creations_left;
 };
 
@@ -160,8 +164,8 @@ attach_handle(struct firn_table *table, struct firn_db_keyspace *rows,
     return firn_db_keyspace_attach(rows, table, destroy_table);
 }
 
-/* The handle of a keyspace that was found by its name, in a view or (NULL) now. The keyspace of the schemas comes
- * from the same state: another history may have a different one. */
+/* The handle of a keyspace that was found by its name, in a view or (NULL) now. The keyspace of the
+ * schemas comes from the same state: another history may have a different one. */
 static int
 handle_of(struct firn_db_view *view, struct firn_db_keyspace *rows, struct firn_table **out,
           firn_error *err)
@@ -281,8 +285,8 @@ note_schema(struct firn_table *table, struct firn_schema *schema)
     firn_os_mutex_unlock(&table->mutex);
 }
 
-/* The schema that a record encodes; the record that was read last is not decoded again. stamp is that of
- * schemas before the current record was read, or 0. */
+/* The schema that a record encodes; the record that was read last is not decoded again. stamp is
+ * that of schemas before the current record was read, or 0. */
 static int
 schema_of(struct firn_table *table, firn_slice record, uint64_t stamp, struct firn_schema **out,
           firn_error *err)

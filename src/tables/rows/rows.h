@@ -3,18 +3,18 @@
  * rows/rows.h: tables of a store: creating and changing them, and their rows, one at a time, in
  * transactions. The public twin is include/firn/table.h.
  *
- * Where things are. A table is a keyspace of type TABLE, whose name is the table's. Its entry in the list of
- * keyspaces has the number of the table's schema, 64 random bits, which never changes. The record of
- * the schema is the value of that number in the keyspace "firn:schemas"; a change of the table rewrites
- * it. Each index is a keyspace "firn:index:<number of the schema>:<number of the index>". All of
- * these are part of views, so every checkpoint has tables as they were, and a restore brings back
- * schema, rows and indexes together.
+ * Where things are. A table is a keyspace of type TABLE, whose name is the table's. Its entry in
+ * the list of keyspaces has the number of the table's schema, 64 random bits, which never changes.
+ * The record of the schema is the value of that number in the keyspace "firn:schemas"; a change of
+ * the table rewrites it. Each index is a keyspace "firn:index:<number of the schema>:<number of the
+ * index>". All of these are part of views, so every checkpoint has tables as they were, and a
+ * restore brings back schema, rows and indexes together.
  *
- * A transaction that writes rows depends on the record: if the table is changed before it commits, it
- * conflicts. So the rows that were written fit the table, and no index lacks an entry.
+ * A transaction that writes rows depends on the record: if the table is changed before it commits,
+ * it conflicts. So the rows that were written fit the table, and no index lacks an entry.
  *
- * Threads: tables may be used by any thread, cursors by one at a time. In a transaction, both follow its
- * rules for threads.
+ * Threads: tables may be used by any thread, cursors by one at a time. In a transaction, both
+ * follow its rules for threads.
  */
 #ifndef FIRN_ROWS_ROWS_H
 #define FIRN_ROWS_ROWS_H
@@ -37,8 +37,8 @@ struct firn_table;
 FIRN_MUST_CHECK int firn_rows_create(struct firn_db *db, const char *name,
                                      const firn_table_def *def, struct firn_table **out,
                                      firn_error *err);
-/* FIRN_NOT_FOUND; FIRN_INVALID for a keyspace that is no table. Handles belong to the store: each table has
- * one, until the store is closed. */
+/* FIRN_NOT_FOUND; FIRN_INVALID for a keyspace that is no table. Handles belong to the store: each
+ * table has one, until the store is closed. */
 FIRN_MUST_CHECK int firn_rows_open(struct firn_db *db, const char *name, struct firn_table **out,
                                    firn_error *err);
 /* Opens a table as a view has it, for reading at that view. */
@@ -48,7 +48,8 @@ FIRN_MUST_CHECK int firn_rows_drop(struct firn_db *db, const char *name, firn_er
 struct firn_db *firn_rows_db(const struct firn_table *table);
 const char *firn_rows_name(const struct firn_table *table);
 struct firn_db_keyspace *firn_rows_keyspace(const struct firn_table *table);
-/* What a reader of the table leaves for the next one: one thing for each table, which begins with this. */
+/* What a reader of the table leaves for the next one: one thing for each table, which begins with
+ * this. */
 struct firn_rows_spare {
     void (*destroy)(struct firn_rows_spare *spare);
 };
@@ -56,8 +57,8 @@ struct firn_rows_spare {
 struct firn_rows_spare *firn_rows_take_spare(struct firn_table *table);
 /* The table owns it, and destroys the one before. */
 void firn_rows_leave_spare(struct firn_table *table, struct firn_rows_spare *spare);
-/* The schema as a view (NULL: now) sees it; the caller must unref it. FIRN_NOT_FOUND: the view does not
- * have the table. */
+/* The schema as a view (NULL: now) sees it; the caller must unref it. FIRN_NOT_FOUND: the view does
+ * not have the table. */
 FIRN_MUST_CHECK int firn_rows_schema(struct firn_table *table, struct firn_db_view *view,
                                      struct firn_schema **out, firn_error *err);
 
@@ -70,8 +71,8 @@ struct firn_rows_change {
 /* Changes columns and defaults. */
 FIRN_MUST_CHECK int firn_rows_alter(struct firn_table *table, const struct firn_rows_change *change,
                                     firn_error *err);
-/* Builds an index from the existing rows. FIRN_EXISTS: it is unique, and two rows have the same values.
- * FIRN_CONFLICT: rows were written during every attempt. */
+/* Builds an index from the existing rows. FIRN_EXISTS: it is unique, and two rows have the same
+ * values. FIRN_CONFLICT: rows were written during every attempt. */
 FIRN_MUST_CHECK int firn_rows_index_add(struct firn_table *table, const firn_table_index *index,
                                         firn_error *err);
 /* Uses the name, column and parameters of model. Runs get their graphs later, in the background. */
@@ -80,22 +81,23 @@ FIRN_MUST_CHECK int firn_rows_index_add_vectors(struct firn_table *table,
                                                 firn_slice column, firn_error *err);
 FIRN_MUST_CHECK int firn_rows_index_drop(struct firn_table *table, const char *name,
                                          firn_error *err);
-/* Rebuilds an index from the existing rows; fails as index_add does, and with FIRN_NOT_FOUND. The old index
- * remains until then. */
+/* Rebuilds an index from the existing rows; fails as index_add does, and with FIRN_NOT_FOUND. The
+ * old index remains until then. */
 FIRN_MUST_CHECK int firn_rows_index_rebuild(struct firn_table *table, const char *name,
                                             firn_error *err);
 
 /* ---- a store that has lost something: rows_mend.c ---- */
 
-/* Rebuilds all indexes of all tables, and reports each to on_damage. It also reports indexes that had to be dropped
- * because two rows would share a unique value, columns that become nullable because values are lost, and tables that
- * cannot be read. Requires: no other thread uses the store. */
+/* Rebuilds all indexes of all tables, and reports each to on_damage. It also reports indexes that
+ * had to be dropped because two rows would share a unique value, columns that become nullable
+ * because values are lost, and tables that cannot be read. Requires: no other thread uses the
+ * store. */
 FIRN_MUST_CHECK int firn_rows_mend(struct firn_db *db,
                                    void (*on_damage)(void *ctx, const char *text), void *ctx,
                                    firn_error *err);
 
-/* A report of firn_mend or of a check about a run, with the names of table and column in place of their numbers, as far
- * as the store has them. out may be text. */
+/* A report of firn_mend or of a check about a run, with the names of table and column in place of
+ * their numbers, as far as the store has them. out may be text. */
 void firn_rows_mend_name(struct firn_db *db, const char *text, char out[FIRN_ERROR_TEXT_SIZE]);
 
 /* A bound: values of the first columns of the key, or of the index. */
@@ -119,17 +121,18 @@ enum firn_rows_mode {
 
 struct firn_rows_put {
     enum firn_rows_mode mode;
-    /* The columns of the values, by name; NULL: all of the schema, in its order. Others get their default, or
-     * stay as they are (UPDATE). The key's columns must be given, except an auto column. */
+    /* The columns of the values, by name; NULL: all of the schema, in its order. Others get their
+     * default, or stay as they are (UPDATE). The key's columns must be given, except an auto
+     * column. */
     const char *const *columns;
     const firn_value *values;
     size_t count;
     uint64_t ttl_ms; /* 0: for ever */
 };
-/* txn NULL: a transaction of its own, with that durability, repeated while it conflicts. *out_auto (may be
- * NULL) is the number that an auto column got, or was given; FIRN_INVALID if there is no such column. FIRN_EXISTS also if another row has the same
- * values in a unique index. A failed call has written nothing; earlier writes of the caller's transaction
- * stay. */
+/* txn NULL: a transaction of its own, with that durability, repeated while it conflicts. *out_auto
+ * (may be NULL) is the number that an auto column got, or was given; FIRN_INVALID if there is no
+ * such column. FIRN_EXISTS also if another row has the same values in a unique index. A failed call
+ * has written nothing; earlier writes of the caller's transaction stay. */
 FIRN_MUST_CHECK int firn_rows_write_put(struct firn_table *table, struct firn_db_txn *txn,
                                         const struct firn_rows_put *put, firn_durability durability,
                                         firn_value *out_auto, firn_error *err);
@@ -163,26 +166,28 @@ struct firn_rows_bulk_options {
     const char *const *columns; /* of the values; NULL: all of the schema, in its order */
     size_t column_count;
     const struct firn_storefile_progress *progress; /* of the commit; copied */
-    /* A row replaces one with the same key, instead of FIRN_EXISTS. FIRN_CONFLICT if the table has indexes. */
+    /* A row replaces one with the same key, instead of FIRN_EXISTS. FIRN_CONFLICT if the table has
+     * indexes. */
     bool replaces;
 };
 FIRN_MUST_CHECK int firn_rows_bulk_open(struct firn_table *table,
                                         const struct firn_rows_bulk_options *options,
                                         struct firn_table_bulk **out, firn_error *err);
-/* FIRN_INVALID, FIRN_LIMIT: the values are no row of the table; they are not taken, and the load goes on. After
- * any other failure the load can only be closed. FIRN_EXISTS names an earlier row with the same key, or with the
- * same values in a unique index; a later call, or the commit, may also return it. */
+/* FIRN_INVALID, FIRN_LIMIT: the values are no row of the table; they are not taken, and the load
+ * goes on. After any other failure the load can only be closed. FIRN_EXISTS names an earlier row
+ * with the same key, or with the same values in a unique index; a later call, or the commit, may
+ * also return it. */
 FIRN_MUST_CHECK int firn_rows_bulk_put(struct firn_table_bulk *bulk, const firn_value *values,
                                        size_t count, firn_error *err);
-/* Puts a row that has only some of the columns; is_given NULL: all. The others get their default, or the next
- * number. */
+/* Puts a row that has only some of the columns; is_given NULL: all. The others get their default,
+ * or the next number. */
 FIRN_MUST_CHECK int firn_rows_bulk_put_given(struct firn_table_bulk *bulk, const firn_value *values,
                                              const bool *is_given, size_t count, firn_error *err);
 uint64_t firn_rows_bulk_count(const struct firn_table_bulk *bulk);
 /* Owned by the load. */
 const struct firn_schema *firn_rows_bulk_schema(const struct firn_table_bulk *bulk);
-/* Commits all rows and their entries, or nothing. FIRN_EXISTS as above, and if the table has such a row;
- * FIRN_CONFLICT if the table was changed or dropped. */
+/* Commits all rows and their entries, or nothing. FIRN_EXISTS as above, and if the table has such a
+ * row; FIRN_CONFLICT if the table was changed or dropped. */
 FIRN_MUST_CHECK int firn_rows_bulk_commit(struct firn_table_bulk *bulk, firn_error *err);
 /* NULL is fine. */
 void firn_rows_bulk_close(struct firn_table_bulk *bulk);
@@ -204,15 +209,16 @@ struct firn_rows_read {
     const char *const *columns; /* NULL: all of the schema, in its order */
     size_t column_count;
 };
-/* Finds a row by the whole primary key, or by all columns of a unique index, none of them null. FIRN_NOT_FOUND. */
+/* Finds a row by the whole primary key, or by all columns of a unique index, none of them null.
+ * FIRN_NOT_FOUND. */
 FIRN_MUST_CHECK int firn_rows_read_get(struct firn_table *table, const struct firn_rows_read *read,
                                        const firn_value *key, size_t key_count,
                                        struct firn_row *row, firn_error *err);
 
-/* Many rows, found as read_get finds one, all in one state. visit gets the number of each key, in order, and its
- * row, borrowed until it returns, or NULL if there is none. If visit returns anything but FIRN_OK, the call
- * ends and returns that. Keys are looked up in groups: an invalid key fails the call, perhaps after rows
- * before it were visited. */
+/* Many rows, found as read_get finds one, all in one state. visit gets the number of each key, in
+ * order, and its row, borrowed until it returns, or NULL if there is none. If visit returns
+ * anything but FIRN_OK, the call ends and returns that. Keys are looked up in groups: an invalid
+ * key fails the call, perhaps after rows before it were visited. */
 struct firn_rows_many {
     const firn_value *keys; /* count keys of key_count values each */
     size_t key_count;
@@ -224,8 +230,9 @@ FIRN_MUST_CHECK int firn_rows_read_get_many(struct firn_table *table,
                                             const struct firn_rows_read *read,
                                             const struct firn_rows_many *many, firn_error *err);
 
-/* Encodes a bound of rows, or of entries of the index (NULL: rows): the first key in it (lower), or the first key after
- * it (upper). *out_has: there is such a bound. Requires: out is empty. FIRN_INVALID. */
+/* Encodes a bound of rows, or of entries of the index (NULL: rows): the first key in it (lower), or
+ * the first key after it (upper). *out_has: there is such a bound. Requires: out is empty.
+ * FIRN_INVALID. */
 FIRN_MUST_CHECK int firn_rows_read_bound(const struct firn_schema *schema,
                                          const struct firn_schema_index *index,
                                          const struct firn_rows_bound *bound, bool is_upper,

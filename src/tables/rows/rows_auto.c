@@ -2,16 +2,16 @@
  *
  * rows/rows_auto.c: the numbers that a table gives its rows.
  *
- * The first number after the store was opened is one above the largest key. From then on numbers are counted in
- * memory. A number that was given out is not given again, whether its transaction commits or not. A row that is
- * inserted with a larger number moves the count on. Only a load (rows_bulk.c), which takes numbers in blocks,
- * returns those that it has not used.
+ * The first number after the store was opened is one above the largest key. From then on numbers
+ * are counted in memory. A number that was given out is not given again, whether its transaction
+ * commits or not. A row that is inserted with a larger number moves the count on. Only a load
+ * (rows_bulk.c), which takes numbers in blocks, returns those that it has not used.
  *
- * (I1) next_auto is above every number that this handle has given out and not taken back, and above every number
- *      that it has inserted.
+ * (I1) next_auto is above every number that this handle has given out and not taken back, and above
+ *      every number that it has inserted.
  *
- * Locking: the mutex of the table guards only the count. If two threads look for the largest key at once, both
- * results are right, and the count keeps the larger.
+ * Locking: the mutex of the table guards only the count. If two threads look for the largest key at
+ * once, both results are right, and the count keeps the larger.
  *
  * Failure: FIRN_LIMIT after the largest number of the column's type.
  */
@@ -26,8 +26,8 @@ firn_rows_auto_column(const struct firn_schema *schema)
     return schema->key_count == 1 && column->is_auto ? column : NULL;
 }
 
-/* The number after that of a key; 1 if the key is negative. There is none after UINT64_MAX, which is returned
- * itself: largest_of excludes it. */
+/* The number after that of a key; 1 if the key is negative. There is none after UINT64_MAX, which
+ * is returned itself: largest_of excludes it. */
 static uint64_t
 number_after(const struct firn_cell *cell)
 {

@@ -1,18 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * rows/rows_batch.c: rows of a load are collected column by column, in the layout that runs of columns take.
+ * rows/rows_batch.c: rows of a load are collected column by column, in the layout that runs of
+ * columns take.
  *
- * The numbers of a column are an array with room for all rows that a batch may have. Bytes are concatenated, with an
- * array of their sizes. While one batch is collected, another one is written (rows_bulk.c).
+ * The numbers of a column are an array with room for all rows that a batch may have. Bytes are
+ * concatenated, with an array of their sizes. While one batch is collected, another one is written
+ * (rows_bulk.c).
  *
- * Most rows need no cells: a row that is offered is checked and copied after the last row in one pass. If it is not
- * accepted, the next offer overwrites it.
+ * Most rows need no cells: a row that is offered is checked and copied after the last row in one
+ * pass. If it is not accepted, the next offer overwrites it.
  *
- * (I1) A row that was not accepted leaves nothing but numbers after the last row: its bits of `valid` are 0, and the bytes
- *      of columns are those of the other rows. (Not checked: give_up_offer is called before anything reads them.)
+ * (I1) A row that was not accepted leaves nothing but numbers after the last row: its bits of
+ *      `valid` are 0, and the bytes of columns are those of the other rows. (Not checked:
+ *      give_up_offer is called before anything reads them.)
  *
- * Memory: a batch has 8 bytes for each number and 4 for each size, for as many rows as the caller's bound allows, from
- * ROWS_MIN to ROWS_MAX. To this come up to BYTES_MAX of keys and bytes, or as much as the bound, and the last row's.
+ * Memory: a batch has 8 bytes for each number and 4 for each size, for as many rows as the caller's
+ * bound allows, from ROWS_MIN to ROWS_MAX. To this come up to BYTES_MAX of keys and bytes, or as
+ * much as the bound, and the last row's.
  */
 #include "rows/rows_batch.h"
 
@@ -211,7 +215,8 @@ give_up_offer(struct firn_rows_batch *batch)
     batch->offered_count = 0;
 }
 
-/* Copies text, and returns whether it is valid UTF-8. Most text is ASCII: this is checked by words during the copy. */
+/* Copies text, and returns whether it is valid UTF-8. Most text is ASCII: this is checked by words
+ * during the copy. */
 static inline bool
 copy_text(uint8_t *to, firn_slice text)
 {

@@ -2,32 +2,35 @@
  *
  * rows/rows_bulk.c: many rows inserted by one commit that bypasses the log.
  *
- * A load of a table is one bulk load of the store (store/db_bulk.c) into several keyspaces: part 0 is the
- * table's, the others are those of its indexes. Rows that come in the order of the key are written once, to
- * their final place; others are sorted first, as the entries of indexes always are. The commit checks that no
- * key of the table or of a unique index is there twice. So a row that exists already is found late, and fails
- * the load as a whole. If the table has no index, a load may replace such rows instead: then nothing is
- * looked up, and of two rows with one key the last stays.
+ * A load of a table is one bulk load of the store (store/db_bulk.c) into several keyspaces: part 0
+ * is the table's, the others are those of its indexes. Rows that come in the order of the key are
+ * written once, to their final place; others are sorted first, as the entries of indexes always
+ * are. The commit checks that no key of the table or of a unique index is there twice. So a row
+ * that exists already is found late, and fails the load as a whole. If the table has no index, a
+ * load may replace such rows instead: then nothing is looked up, and of two rows with one key the
+ * last stays.
  *
- * (I1) A row that was refused for its values has added nothing: all its entries are made before the first
- *      one is given to the load.
- * (I2) What is committed fits the table: the commit, while no other one can come, compares the record of
- *      the schema with the one that the rows were made with. An index that is added meanwhile conflicts with
- *      the load, or the load with it. (Not checked: check_schema tests it, and others may change it.)
+ * (I1) A row that was refused for its values has added nothing: all its entries are made before the
+ *      first one is given to the load.
+ * (I2) What is committed fits the table: the commit, while no other one can come, compares the
+ *      record of the schema with the one that the rows were made with. An index that is added
+ *      meanwhile conflicts with the load, or the load with it. (Not checked: check_schema tests it,
+ *      and others may change it.)
  *
- * While rows come in order, they are collected column by column (rows_batch.c), which is several times faster
- * than one by one. If the table has no index, another thread writes whole batches while the next one gathers rows.
- * A batch that fills a row group takes far longer to write than to gather, because the group is encoded then.
- * So one more batch may wait.
+ * While rows come in order, they are collected column by column (rows_batch.c), which is several
+ * times faster than one by one. If the table has no index, another thread writes whole batches
+ * while the next one gathers rows. A batch that fills a row group takes far longer to write than to
+ * gather, because the group is encoded then. So one more batch may wait.
  *
  *   batches:  [ being written | waits | gathers ]     begun = number of the one that gathers, ended <= begun
  *
- * (I3) Nothing else is done with the inner load while batches are being written: any other use of it waits. If
- *      writing fails, the next call returns the failure. Batches are written in order, one at a time.
+ * (I3) Nothing else is done with the inner load while batches are being written: any other use of
+ *      it waits. If writing fails, the next call returns the failure. Batches are written in order,
+ *      one at a time.
  * (I4) The batch that gathers is not being written: begun - ended < BATCHES.
  *
- * Auto numbers are taken from the table in blocks; the rest of the last block is returned if no other
- * thread took a number since.
+ * Auto numbers are taken from the table in blocks; the rest of the last block is returned if no
+ * other thread took a number since.
  */
 #include <string.h>
 
@@ -498,7 +501,8 @@ is_large(const struct firn_table_bulk *bulk)
     return size > FIRN_RUN_COLUMNS_VALUE_MAX;
 }
 
-/* Whether the row whose key was made goes into a batch. If not, all batches are empty and none is being written. */
+/* Whether the row whose key was made goes into a batch. If not, all batches are empty and none is
+ * being written. */
 static int
 choose_way(struct firn_table_bulk *bulk, bool *out_gathers, firn_error *err)
 {
@@ -682,7 +686,8 @@ out:
     return rc;
 }
 
-/* Whether rows may go into a batch without being made into cells, because nothing else needs cells. */
+/* Whether rows may go into a batch without being made into cells, because nothing else needs
+ * cells. */
 static bool
 gathers_values(const struct firn_table_bulk *bulk)
 {

@@ -2,18 +2,21 @@
  *
  * rows/rows_check.c: whether the rows of a table fit its columns, and its indexes fit its rows.
  *
- * One state is read. A pass over the rows decodes each with the schema, encodes its key again, and makes the
- * entry that each index should have for it. Entries are in another order than rows, so looking them up would
- * be slow. Instead, the 128-bit hashes of all entries that an index should have are added up, and a pass over
- * the index adds up those of the entries that it has. If the sums agree the index is right, up to the chance of
- * a collision. This reads everything once, in order.
+ * One state is read. A pass over the rows decodes each with the schema, encodes its key again, and
+ * makes the entry that each index should have for it. Entries are in another order than rows, so
+ * looking them up would be slow. Instead, the 128-bit hashes of all entries that an index should
+ * have are added up, and a pass over the index adds up those of the entries that it has. If the
+ * sums agree the index is right, up to the chance of a collision. This reads everything once, in
+ * order.
  *
- * If they do not agree, a second pass looks up the entries of each row, and a third the row of each entry, so
- * that every mistake is reported with its row: missing entries, entries without a row, and two rows with the same
- * values in a unique index (it has such a key only once, so the second row finds the entry of another row).
+ * If they do not agree, a second pass looks up the entries of each row, and a third the row of each
+ * entry, so that every mistake is reported with its row: missing entries, entries without a row,
+ * and two rows with the same values in a unique index (it has such a key only once, so the second
+ * row finds the entry of another row).
  *
- * A row that does not decode is reported once; its entries are not judged. After damage in the files, which
- * the store's own check reports in detail, the pass ends, and checks that depend on it are left out.
+ * A row that does not decode is reported once; its entries are not judged. After damage in the
+ * files, which the store's own check reports in detail, the pass ends, and checks that depend on it
+ * are left out.
  *
  * Memory: one row, and a sum for each index.
  */
@@ -221,7 +224,8 @@ check_row(struct check *check, firn_slice key, firn_slice tuple, firn_error *err
     return FIRN_OK;
 }
 
-/* Calls visit with each entry of a keyspace. Damage that ends the walk sets *out_is_readable to false. */
+/* Calls visit with each entry of a keyspace. Damage that ends the walk sets *out_is_readable to
+ * false. */
 static int
 walk(struct check *check, struct firn_db_keyspace *keyspace,
      int (*visit)(struct check *check, void *ctx, firn_slice key, firn_slice value,

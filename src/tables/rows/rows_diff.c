@@ -2,22 +2,23 @@
  *
  * rows/rows_diff.c: the rows that differ between two states of a table.
  *
- * The store compares the two keyspaces (inspect/db_diff.c), and visits keys whose tuples differ. Tuples may
- * differ although the rows are equal: a tuple from a run of columns has all columns of its layout, and one that
- * was written after a column was dropped lacks it. So rows are compared as cells, both read with the schema of
- * the later state, which gives a row that is older than a column the column's initial value (I1). For the
- * result, the earlier row is read with the earlier schema.
+ * The store compares the two keyspaces (inspect/db_diff.c), and visits keys whose tuples differ.
+ * Tuples may differ although the rows are equal: a tuple from a run of columns has all columns of
+ * its layout, and one that was written after a column was dropped lacks it. So rows are compared as
+ * cells, both read with the schema of the later state, which gives a row that is older than a
+ * column the column's initial value (I1). For the result, the earlier row is read with the earlier
+ * schema.
  *
- * Columns are matched by number, which a table never gives twice. If the two states have different tables under
- * the name, no columns match: the columns of one follow those of the other. Then there are two walks, one after
- * the other, each over one table alone.
+ * Columns are matched by number, which a table never gives twice. If the two states have different
+ * tables under the name, no columns match: the columns of one follow those of the other. Then there
+ * are two walks, one after the other, each over one table alone.
  *
  * (I1) A column of both states has one type, one physical kind and one initial value.
- * (I2) A column that only the later state has is compared if it is younger than the earlier state: then all rows
- *      of that state had its initial value. An older one was dropped there, or belongs to a history that a restore
- *      has left: whether rows still have its values depends on when they were written last, and a row of the
- *      earlier state may have none although the column is not null. (Not checked: it is the rule by which counts()
- *      decides.)
+ * (I2) A column that only the later state has is compared if it is younger than the earlier state:
+ *      then all rows of that state had its initial value. An older one was dropped there, or
+ *      belongs to a history that a restore has left: whether rows still have its values depends on
+ *      when they were written last, and a row of the earlier state may have none although the
+ *      column is not null. (Not checked: it is the rule by which counts() decides.)
  *
  * Both views are copies of the caller's, who may close theirs.
  */
@@ -398,7 +399,8 @@ look(struct firn_table_diff *diff, const struct firn_db_diff_key *key, bool *out
     return FIRN_OK;
 }
 
-/* For one table there is one walk; for two, the first is over the earlier, the second over the later table. */
+/* For one table there is one walk; for two, the first is over the earlier, the second over the
+ * later table. */
 static int
 begin_walk(struct firn_table_diff *diff, firn_error *err)
 {

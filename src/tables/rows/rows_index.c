@@ -2,13 +2,14 @@
  *
  * rows/rows_index.c: adding an index to a table that has rows, and dropping one.
  *
- * The index is built from one state of the table, by a bulk load into a keyspace of its own. Then a transaction
- * that began at that state writes the schema, which now has the index. The transaction depends on all rows: if
- * any of them was written meanwhile it conflicts, and everything begins again with another state. Transactions
- * that began before that commit, and commit after it, conflict with the new schema.
+ * The index is built from one state of the table, by a bulk load into a keyspace of its own. Then a
+ * transaction that began at that state writes the schema, which now has the index. The transaction
+ * depends on all rows: if any of them was written meanwhile it conflicts, and everything begins
+ * again with another state. Transactions that began before that commit, and commit after it,
+ * conflict with the new schema.
  *
- * Two rows with the same entry of a unique index are found when the load sorts its entries. So a row that expires
- * while the index is built counts as it did in the state that is read.
+ * Two rows with the same entry of a unique index are found when the load sorts its entries. So a
+ * row that expires while the index is built counts as it did in the state that is read.
  */
 #include <inttypes.h>
 

@@ -62,8 +62,8 @@ void firn_rows_end_change(struct firn_rows_changing *changing);
 /* The name of the keyspace of an index: FIRN_ROWS_INDEX_NAME_SIZE bytes. */
 enum { FIRN_ROWS_INDEX_NAME_SIZE = 64 };
 void firn_rows_name_index(uint64_t schema, uint32_t index, char *out);
-/* Makes a new schema from the one that the transaction sees, with numbers that the table has never given,
- * and writes its record. Requires: the caller has the right to change tables. */
+/* Makes a new schema from the one that the transaction sees, with numbers that the table has never
+ * given, and writes its record. Requires: the caller has the right to change tables. */
 FIRN_MUST_CHECK int firn_rows_change_schema(struct firn_table *table, struct firn_db_txn *txn,
                                             const struct firn_rows_change *change,
                                             struct firn_schema **out, firn_error *err);
@@ -77,11 +77,13 @@ FIRN_MUST_CHECK int firn_rows_schema_for_write(struct firn_table *table, struct 
 
 /* NULL: the table has none. */
 const struct firn_schema_column *firn_rows_auto_column(const struct firn_schema *schema);
-/* Takes up to *count numbers, from *out on, and sets *count to how many it took. FIRN_LIMIT: none are left. */
+/* Takes up to *count numbers, from *out on, and sets *count to how many it took. FIRN_LIMIT: none
+ * are left. */
 FIRN_MUST_CHECK int firn_rows_auto_take(struct firn_table *table,
                                         const struct firn_schema_column *column, uint64_t *count,
                                         uint64_t *out, firn_error *err);
-/* Returns the numbers [next, end), the last ones that were taken, unless others were taken since. */
+/* Returns the numbers [next, end), the last ones that were taken, unless others were taken
+ * since. */
 void firn_rows_auto_return(struct firn_table *table, uint64_t next, uint64_t end);
 /* Notes that a row has a number that was not given out. Returns the number after it, at least 1. */
 uint64_t firn_rows_auto_note(struct firn_table *table, const struct firn_cell *cell);

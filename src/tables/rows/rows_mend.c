@@ -2,16 +2,19 @@
  *
  * rows/rows_mend.c: tables of a store that has lost something.
  *
- * A repair keeps what can be read of runs, and the log up to its first bad place. So rows may be missing or have an older
- * version, and each keyspace has lost something else: entries of indexes lead to rows that are gone, and rows have
- * no entries. The rows decide: every index is rebuilt from them, with a new number. Old versions of rows may come
- * back, so two rows may have the same values in a unique index. Such an index is dropped and reported.
+ * A repair keeps what can be read of runs, and the log up to its first bad place. So rows may be
+ * missing or have an older version, and each keyspace has lost something else: entries of indexes
+ * lead to rows that are gone, and rows have no entries. The rows decide: every index is rebuilt
+ * from them, with a new number. Old versions of rows may come back, so two rows may have the same
+ * values in a unique index. Such an index is dropped and reported.
  *
- * A run that was rewritten without the values of a column has nulls in their place, or the column's initial value. If
- * the column was NOT NULL, it becomes nullable: no value is made up, and the rows can be read.
+ * A run that was rewritten without the values of a column has nulls in their place, or the column's
+ * initial value. If the column was NOT NULL, it becomes nullable: no value is made up, and the rows
+ * can be read.
  *
- * A table whose record is lost cannot be read, and its runs can be neither merged nor flushed, because their
- * columns are unknown. The table is dropped and reported; the damaged store still has its rows.
+ * A table whose record is lost cannot be read, and its runs can be neither merged nor flushed,
+ * because their columns are unknown. The table is dropped and reported; the damaged store still has
+ * its rows.
  *
  * (I1) Rows are not changed.
  * (Not checked: nothing here writes to them.)
@@ -162,7 +165,8 @@ read_number(const char **at)
     return number;
 }
 
-/* The number of a column in a text: after "column " at the beginning, or the last word. Else the end of the text. */
+/* The number of a column in a text: after "column " at the beginning, or the last word. Else the
+ * end of the text. */
 static const char *
 find_column(const char *text)
 {

@@ -2,12 +2,12 @@
  *
  * rows/rows_read.c: reading rows by key, by an index, and with cursors.
  *
- * A row is read with the schema of the state that is read: that of the transaction's beginning, of the
- * view, or the current one. A row of the current state may have been written after the schema was looked up.
- * That makes no difference, because a tuple says which columns it has.
+ * A row is read with the schema of the state that is read: that of the transaction's beginning, of
+ * the view, or the current one. A row of the current state may have been written after the schema
+ * was looked up. That makes no difference, because a tuple says which columns it has.
  *
- * In an index, the entry gives the primary key, and the key gives the row. A cursor over an index reads both in
- * one state, so the row of an entry is missing only if one of them has expired.
+ * In an index, the entry gives the primary key, and the key gives the row. A cursor over an index
+ * reads both in one state, so the row of an entry is missing only if one of them has expired.
  */
 #include "base/check.h"
 #include "base/mem.h"
@@ -204,8 +204,8 @@ has_same_columns(const struct reading *reading, const struct firn_rows_read *rea
     return is_same;
 }
 
-/* Makes a reading fit a read. What an earlier read of it chose is kept if the schema and the columns
- * are the same. After a failure there is nothing to deinit. */
+/* Makes a reading fit a read. What an earlier read of it chose is kept if the schema and the
+ * columns are the same. After a failure there is nothing to deinit. */
 static int
 reading_renew(struct reading *reading, struct firn_table *table, const struct firn_rows_read *read,
               firn_error *err)
@@ -409,7 +409,8 @@ firn_rows_read_get(struct firn_table *table, const struct firn_rows_read *read,
     struct firn_rows_read at = *read;
     struct firn_db_view *own = NULL;
     row->count = 0;
-    /* An entry and its row are read in one state: in between, another row may take over the value. */
+    /* An entry and its row are read in one state: in between, another row may take over the
+     * value. */
     if (read->index != NULL && read->txn == NULL && read->view == NULL) {
         int rc = firn_db_view_open(table->db, &own, err);
         if (rc != FIRN_OK) {
@@ -424,8 +425,9 @@ firn_rows_read_get(struct firn_table *table, const struct firn_rows_read *read,
 
 /* ---- many rows ----
  *
- * Keys are looked up in groups, so that the reads of a group can run at the same time (reading/db_get.c). In an index, each
- * group has two lookups: of the entries, and of the rows of the entries that were found. */
+ * Keys are looked up in groups, so that the reads of a group can run at the same time
+ * (reading/db_get.c). In an index, each group has two lookups: of the entries, and of the rows of
+ * the entries that were found. */
 
 enum { GROUP = 64 };
 
@@ -651,8 +653,8 @@ make_successor(struct firn_buf *prefix)
     return true;
 }
 
-/* A key above all keys of rows: a key of the maximum size has bytes other than 0xff, because texts and bytes end with
- * zeros, and the other columns are short. */
+/* A key above all keys of rows: a key of the maximum size has bytes other than 0xff, because texts
+ * and bytes end with zeros, and the other columns are short. */
 static int
 make_above_all(struct firn_buf *out)
 {
@@ -684,7 +686,8 @@ firn_rows_read_bound(const struct firn_schema *schema, const struct firn_schema_
                                                       out, NULL, err)
                            : firn_schema_row_key(schema, bound->values, bound->count, out, err);
     if (rc == FIRN_OK && bound->is_exclusive != is_upper) {
-        /* An exclusive lower bound, or an inclusive upper one, is after all keys with the prefix. */
+        /* An exclusive lower bound, or an inclusive upper one, is after all keys with the
+         * prefix. */
         *out_has = make_successor(out) || !is_upper;
         if (out->size == 0 && !is_upper) {
             rc = make_above_all(out) == FIRN_OK ? FIRN_OK : firn_error_no_memory(err, "a bound");
@@ -781,7 +784,8 @@ move(struct firn_table_cursor *cursor, firn_error *err)
                   : firn_db_cursor_next(cursor->inner, err);
 }
 
-/* Key and tuple of the row that the cursor stands at; FIRN_NOT_FOUND: the entry's row has expired. */
+/* Key and tuple of the row that the cursor stands at; FIRN_NOT_FOUND: the entry's row has
+ * expired. */
 static int
 load(struct firn_table_cursor *cursor, firn_error *err)
 {

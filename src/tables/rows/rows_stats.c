@@ -2,17 +2,17 @@
  *
  * rows/rows_stats.c: the size and statistics of a table, column by column.
  *
- * The numbers are those that runs of columns record about their chunks, added up over all runs that the state
- * may read; no chunk is read. So they describe versions of rows in files: overwritten and deleted rows count
- * until a compaction drops them, and rows in memory do not count.
+ * The numbers are those that runs of columns record about their chunks, added up over all runs that
+ * the state may read; no chunk is read. So they describe versions of rows in files: overwritten and
+ * deleted rows count until a compaction drops them, and rows in memory do not count.
  *
- * The number of rows is estimated from the counts of runs and memtables: versions that are no tombstones,
- * less one for each tombstone. The estimate is too large by the rows that were overwritten in another run, and
- * in an earlier state also by later rows; it is exact if there are no entries at all. With `counts` the keys are
- * counted.
+ * The number of rows is estimated from the counts of runs and memtables: versions that are no
+ * tombstones, less one for each tombstone. The estimate is too large by the rows that were
+ * overwritten in another run, and in an earlier state also by later rows; it is exact if there are
+ * no entries at all. With `counts` the keys are counted.
  *
- * Bounds of bytes are their first bytes. Bounds of text are cut to whole characters, and both stay bounds: the
- * lower one gets smaller, and the upper one is marked as cut.
+ * Bounds of bytes are their first bytes. Bounds of text are cut to whole characters, and both stay
+ * bounds: the lower one gets smaller, and the upper one is marked as cut.
  */
 #include "base/arena.h"
 #include "base/check.h"

@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * rows/rows_write.c: inserting, replacing, changing and deleting rows, together with their entries of indexes.
+ * rows/rows_write.c: inserting, replacing, changing and deleting rows, together with their entries
+ * of indexes.
  *
- * A row that is written is first an array of cells, one for each column of the schema: given values, defaults,
- * and values that the row had before. Then its key and tuple go into the transaction. In each index, the old
- * entry of the row is deleted if it changes, and the new one is put. The transaction reads whether a key or an
- * entry of a unique index is free. If two transactions take the same one, both write it, so one of them conflicts.
+ * A row that is written is first an array of cells, one for each column of the schema: given
+ * values, defaults, and values that the row had before. Then its key and tuple go into the
+ * transaction. In each index, the old entry of the row is deleted if it changes, and the new one is
+ * put. The transaction reads whether a key or an entry of a unique index is free. If two
+ * transactions take the same one, both write it, so one of them conflicts.
  *
- * (I1) A row and its entries are written by one commit, and expire at the same moment. So an entry of an index
- *      always has its row. (Not checked: both go through put() into one transaction; firn_table_check finds entries
- *      without rows.)
+ * (I1) A row and its entries are written by one commit, and expire at the same moment. So an entry
+ *      of an index always has its row. (Not checked: both go through put() into one transaction;
+ *      firn_table_check finds entries without rows.)
  */
 #include <inttypes.h>
 
@@ -109,8 +111,8 @@ check_count(const struct writing *writing, const struct firn_rows_put *put, firn
     return FIRN_OK;
 }
 
-/* The values that were given; is_given has a bit for each column. A null for an auto column counts as not
- * given. */
+/* The values that were given; is_given has a bit for each column. A null for an auto column counts
+ * as not given. */
 static int
 take_values(struct writing *writing, const struct firn_rows_put *put, uint64_t *is_given,
             firn_error *err)
@@ -379,7 +381,8 @@ write_all_or_nothing(struct writing *writing, int (*write)(struct writing *, voi
     }
     rc = write(writing, ctx, err);
     if (rc == FIRN_MISUSE && writing->schema != NULL) {
-        /* The transaction is open. It sees the record of a table that was dropped before it began. */
+        /* The transaction is open. It sees the record of a table that was dropped before it
+         * began. */
         rc = firn_rows_say_missing(firn_rows_name(writing->table), err);
     }
     if (rc != FIRN_OK) {
@@ -567,10 +570,11 @@ firn_rows_write_delete(struct firn_table *table, struct firn_db_txn *txn, const 
 
 /* ---- deleting a range ----
  *
- * One range delete deletes all rows. It counts as a write to every key of the range, so another transaction that
- * writes a row there conflicts, and no row that this one has not seen is deleted without its entries (I1). The entries
- * of the rows that it sees are deleted one by one. If all rows are deleted, one range delete deletes all entries of
- * an index. A range delete needs an upper end: without a bound, that is just above the last key. */
+ * One range delete deletes all rows. It counts as a write to every key of the range, so another
+ * transaction that writes a row there conflicts, and no row that this one has not seen is deleted
+ * without its entries (I1). The entries of the rows that it sees are deleted one by one. If all
+ * rows are deleted, one range delete deletes all entries of an index. A range delete needs an upper
+ * end: without a bound, that is just above the last key. */
 
 /* The columns that a row's entries depend on. */
 struct entry_columns {

@@ -2,26 +2,26 @@
  *
  * schema/float_text.c: nearest numbers and shortest texts, from one multiplication.
  *
- * Both directions must know on which side of a number m · 2^s a number d · 10^q is. They estimate first, and
- * calculate exactly only if the estimate does not decide.
+ * Both directions must know on which side of a number m · 2^s a number d · 10^q is. They estimate
+ * first, and calculate exactly only if the estimate does not decide.
  *
- * Estimate. 10^q is (M + δ) · 2^x, where M has 128 bits and 0 ≤ δ < 3 (power_of_ten). M comes from a
- * table of each 27th power of ten and one of powers of five: 624 bytes. An integer of up to 64 bits
- * times M gives an interval that contains the true product. All decisions are made for both its ends; if
- * they agree, that is the answer.
+ * Estimate. 10^q is (M + δ) · 2^x, where M has 128 bits and 0 ≤ δ < 3 (power_of_ten). M comes from
+ * a table of each 27th power of ten and one of powers of five: 624 bytes. An integer of up to 64
+ * bits times M gives an interval that contains the true product. All decisions are made for both
+ * its ends; if they agree, that is the answer.
  *
  * Exact. Both sides are multiplied until they are whole numbers, and compared (compare_big).
  *
  * Reading: the first 19 digits are an integer w; further digits make it an interval [w, w + 1). Its
- * ends are rounded. If that gives two numbers, they are neighbours, and the text is compared with their
- * middle. Digits after the first DIGITS_MAX are not compared one by one: the middle of two neighbours
- * has fewer digits, so it matters only whether any of them is not 0.
+ * ends are rounded. If that gives two numbers, they are neighbours, and the text is compared with
+ * their middle. Digits after the first DIGITS_MAX are not compared one by one: the middle of two
+ * neighbours has fewer digits, so it matters only whether any of them is not 0.
  *
- * Writing, after R. Giulietti, "The Schubfach way to render doubles" (2021): the texts that are read as
- * a number c · 2^e are those within half a step of its neighbours. With the largest 10^k that is at
- * most as wide as that interval, the interval contains at least one multiple of 10^k, and at most one
- * of 10^(k+1). That one is the shortest text, if there is one; else the multiple of 10^k that is
- * nearest. All multiples are compared with the interval's ends as above.
+ * Writing, after R. Giulietti, "The Schubfach way to render doubles" (2021): the texts that are
+ * read as a number c · 2^e are those within half a step of its neighbours. With the largest 10^k
+ * that is at most as wide as that interval, the interval contains at least one multiple of 10^k,
+ * and at most one of 10^(k+1). That one is the shortest text, if there is one; else the multiple of
+ * 10^k that is nearest. All multiples are compared with the interval's ends as above.
  */
 #include "schema/float_text.h"
 
@@ -129,9 +129,9 @@ power_of_ten(int q)
     uint64_t five = powers_of_five[fine];
     int shift = __builtin_clzll(five);
     five <<= shift;
-    /* The coarse power is too small by less than 1; `five` is exact. So the product of 192 bits is too
-     * small by less than 2^64. This makes its upper 128 bits too small by less than 1, and dropping the
-     * lower ones by another 1; a shift by one doubles both. */
+    /* The coarse power is too small by less than 1; `five` is exact. So the product of 192 bits is
+     * too small by less than 2^64. This makes its upper 128 bits too small by less than 1, and
+     * dropping the lower ones by another 1; a shift by one doubles both. */
     u128 low = (u128)coarse_powers[at][1] * five;
     u128 high = (u128)coarse_powers[at][0] * five + (low >> 64);
     /* 10^coarse is between 2^n and 2^(n+1): n from the logarithm of 10 to the base of 2. */
@@ -337,7 +337,8 @@ round_bits(const struct format *format, u128 value, bool is_sticky, int exponent
     u128 half = (u128)1 << (shift - 1);
     uint64_t result = (uint64_t)mantissa;
     result += rest > half || (rest == half && (is_sticky || (result & 1) != 0));
-    /* The hidden bit adds one to the exponent, which is 0 for subnormal numbers; so does a carry. */
+    /* The hidden bit adds one to the exponent, which is 0 for subnormal numbers; so does a
+     * carry. */
     result += (uint64_t)(low - format->low_min) << (format->bits - 1);
     return result > infinity_bits(format) ? infinity_bits(format) : result;
 }
@@ -402,8 +403,8 @@ nearest_bits(const struct format *format, const struct decimal *decimal)
     if (power.is_exact && !decimal->has_tail) {
         return round_bits(format, product, has_rest, exponent);
     }
-    /* What may be missing: the lower 64 bits, POWER_ERROR · w, and what the tail adds: less than one
-     * of w before it was shifted. */
+    /* What may be missing: the lower 64 bits, POWER_ERROR · w, and what the tail adds: less than
+     * one of w before it was shifted. */
     u128 missing = 1 + POWER_ERROR;
     if (decimal->has_tail) {
         missing += (((power.mantissa >> 64) + 2) << shift);
@@ -494,8 +495,8 @@ struct scale {
     int exponent;
 };
 
-/* n · 2^exponent · 10^-k in units of 2^-64. The true value is this if it is exact, else it is larger by
- * less than SCALED_ERROR. */
+/* n · 2^exponent · 10^-k in units of 2^-64. The true value is this if it is exact, else it is
+ * larger by less than SCALED_ERROR. */
 enum { SCALED_ERROR = 2 };
 struct scaled {
     u128 fixed;
@@ -554,15 +555,17 @@ is_inside(const struct interval *interval, uint64_t multiple)
     return interval->is_closed ? below >= 0 && above <= 0 : below > 0 && above < 0;
 }
 
-/* The shortest decimal that is read as mantissa · 2^low and no other number, as digits · 10^result. */
+/* The shortest decimal that is read as mantissa · 2^low and no other number, as digits ·
+ * 10^result. */
 static int
 shortest(const struct format *format, uint64_t mantissa, int low, uint64_t *out)
 {
     DCHECK(mantissa > 0 && mantissa >> format->bits == 0);
-    /* In quarters of a step, so that the ends are whole numbers. The step below a power of two is half as
-     * wide. */
+    /* In quarters of a step, so that the ends are whole numbers. The step below a power of two is
+     * half as wide. */
     bool is_narrow = mantissa == UINT64_C(1) << (format->bits - 1) && low > format->low_min;
-    /* The logarithm of the width, 2^low or three quarters of it, to the base of 10, rounded down. */
+    /* The logarithm of the width, 2^low or three quarters of it, to the base of 10, rounded
+     * down. */
     int k = (low * 1262611 - (is_narrow ? 524031 : 0)) >> 22;
     const struct interval interval = {
         {power_of_ten(-k), k, low - 2},

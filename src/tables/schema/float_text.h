@@ -3,8 +3,8 @@
  * schema/float_text.h: floating-point numbers as text.
  *
  * Reading rounds to the nearest number, ties to even, for texts of any length. Writing gives
- * the shortest text that is read as the same number, and of those the nearest. Nothing depends on the
- * locale or on the processor's rounding mode. Any thread.
+ * the shortest text that is read as the same number, and of those the nearest. Nothing depends on
+ * the locale or on the processor's rounding mode. Any thread.
  */
 #ifndef FIRN_SCHEMA_FLOAT_TEXT_H
 #define FIRN_SCHEMA_FLOAT_TEXT_H
@@ -19,8 +19,8 @@
 FIRN_MUST_CHECK const char *firn_float_text_read64(firn_slice text, double *out);
 FIRN_MUST_CHECK const char *firn_float_text_read32(firn_slice text, float *out);
 
-/* Writes the text, without a NUL, and returns its size. It has a point or an exponent ("3.0", "0.1",
- * "1e22", "1.5e-7") or is "nan", "inf" or "-inf". */
+/* Writes the text, without a NUL, and returns its size. It has a point or an exponent ("3.0",
+ * "0.1", "1e22", "1.5e-7") or is "nan", "inf" or "-inf". */
 enum { FIRN_FLOAT_TEXT_SIZE_MAX = 32 };
 size_t firn_float_text_write64(double number, char *out);
 size_t firn_float_text_write32(float number, char *out);

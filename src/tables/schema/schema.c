@@ -2,19 +2,21 @@
  *
  * schema/schema.c: making schemas, and finding things in them.
  *
- * firn_schema_create makes every schema, whether from a definition, a record or a change. It takes a model
- * that borrows its parts, checks them and copies them. So the rules of tables are in one place:
+ * firn_schema_create makes every schema, whether from a definition, a record or a change. It takes
+ * a model that borrows its parts, checks them and copies them. So the rules of tables are in one
+ * place:
  *
  * (I1) Columns are in the order of their numbers, all below next_column; names are there once.
  * (I2) The key has 1 to 16 columns, none of them twice, none nullable, none a VECTOR.
  * (I3) An auto column is an integer, the whole key, and has no default.
- * (I4) A default is a value of its column; null is none. So is an initial value; columns of the key have
- *      none, since there are no rows without them.
- * (I5) Indexes are in the order of their numbers, all below next_index; their columns exist, none of them
- *      twice, none a VECTOR.
- * (I6) Indexes of vectors are also in the order of their numbers. Each has one column, a VECTOR, and does not share its
- *      number or name with another index.
- * (Not asserted: firn_schema_create tests all six and refuses other models, since these come from callers and from disk.)
+ * (I4) A default is a value of its column; null is none. So is an initial value; columns of the key
+ *      have none, since there are no rows without them.
+ * (I5) Indexes are in the order of their numbers, all below next_index; their columns exist, none
+ *      of them twice, none a VECTOR.
+ * (I6) Indexes of vectors are also in the order of their numbers. Each has one column, a VECTOR,
+ *      and does not share its number or name with another index.
+ * (Not asserted: firn_schema_create tests all six and refuses other models, since these come from
+ * callers and from disk.)
  *
  * A schema and all that it holds is in one arena, which is freed with the last reference.
  */

@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * schema/schema.h: what a table is: its columns, its primary key, its indexes. docs/formats/schema.md is the
- * prose twin of the record.
+ * schema/schema.h: what a table is: its columns, its primary key, its indexes.
+ * docs/formats/schema.md is the prose twin of the record.
  *
- * A schema never changes; a change of the table makes a new one. Numbers of columns and indexes are never
- * reused, so a row of any age can be read with any schema of its table. If a row lacks a column of the schema,
- * it has the column's initial value; columns that the schema no longer has are skipped.
+ * A schema never changes; a change of the table makes a new one. Numbers of columns and indexes are
+ * never reused, so a row of any age can be read with any schema of its table. If a row lacks a
+ * column of the schema, it has the column's initial value; columns that the schema no longer has
+ * are skipped.
  *
- * A row has three forms: values, as users have them (firn_value); checked cells, one for each column of
- * the schema in its order (struct firn_cell); and the key and value of an entry (tuple/tuple.h).
+ * A row has three forms: values, as users have them (firn_value); checked cells, one for each
+ * column of the schema in its order (struct firn_cell); and the key and value of an entry
+ * (tuple/tuple.h).
  *
- * Threads: schemas are shared by any number of threads, by counted references. All functions are pure.
+ * Threads: schemas are shared by any number of threads, by counted references. All functions are
+ * pure.
  */
 #ifndef FIRN_SCHEMA_SCHEMA_H
 #define FIRN_SCHEMA_SCHEMA_H
@@ -52,15 +55,17 @@ struct firn_schema_index {
     firn_slice others;
 };
 
-/* Limits of its parameters, which are those of graph/graph.h and vector/vector_distance.h (checked in schema_layout.c). */
+/* Limits of its parameters, which are those of graph/graph.h and vector/vector_distance.h (checked
+ * in schema_layout.c). */
 enum {
     FIRN_SCHEMA_METRIC_MAX = 3,
     FIRN_SCHEMA_M_MIN = 4,
     FIRN_SCHEMA_M_MAX = 64,
     FIRN_SCHEMA_EF_MAX = 2000
 };
-/* An index of a column of vectors: runs of the table get graphs (graph/graph.h). It has no tree of its own, and graphs
- * depend only on its parameters: an index that is dropped and added again finds the existing graphs. */
+/* An index of a column of vectors: runs of the table get graphs (graph/graph.h). It has no tree of
+ * its own, and graphs depend only on its parameters: an index that is dropped and added again finds
+ * the existing graphs. */
 struct firn_schema_vector_index {
     uint32_t id;     /* numbered together with other indexes */
     firn_slice name; /* a NUL follows it; no other index has it */
@@ -91,7 +96,8 @@ struct firn_schema {
     _Atomic size_t refs;
 };
 
-/* The contents of a schema without its references and arena: the start of a model. Borrowed from the schema. */
+/* The contents of a schema without its references and arena: the start of a model. Borrowed from
+ * the schema. */
 static inline struct firn_schema
 firn_schema_model(const struct firn_schema *schema)
 {
@@ -110,8 +116,8 @@ firn_schema_model(const struct firn_schema *schema)
                                 .vector_index_count = schema->vector_index_count,
                                 .others = schema->others};
 }
-/* Checks a model and copies it. Its arena, refs, places, is_key and fixed_size are ignored. FIRN_INVALID,
- * FIRN_EXISTS (a name is there twice), FIRN_LIMIT, FIRN_NO_MEMORY. */
+/* Checks a model and copies it. Its arena, refs, places, is_key and fixed_size are ignored.
+ * FIRN_INVALID, FIRN_EXISTS (a name is there twice), FIRN_LIMIT, FIRN_NO_MEMORY. */
 FIRN_MUST_CHECK int firn_schema_create(const struct firn_schema *model, struct firn_schema **out,
                                        firn_error *err);
 void firn_schema_ref(struct firn_schema *schema);
@@ -151,12 +157,12 @@ FIRN_MUST_CHECK int firn_schema_def_read_column(const firn_table_column *given, 
                                                 firn_table_column *out, firn_error *err);
 FIRN_MUST_CHECK int firn_schema_def_read_index(const firn_table_index *given, size_t size,
                                                firn_table_index *out, firn_error *err);
-/* Makes a column of a schema from one of a definition, without a number; its parts are borrowed. The type is
- * checked and the default converted; the initial value is null. */
+/* Makes a column of a schema from one of a definition, without a number; its parts are borrowed.
+ * The type is checked and the default converted; the initial value is null. */
 FIRN_MUST_CHECK int firn_schema_def_column(const firn_table_column *column,
                                            struct firn_schema_column *out, firn_error *err);
-/* The numbers of columns by their names. of: their use, for messages, as in "the primary key". Requires: room for
- * count numbers, at most FIRN_TABLE_KEY_COLUMNS_MAX. */
+/* The numbers of columns by their names. of: their use, for messages, as in "the primary key".
+ * Requires: room for count numbers, at most FIRN_TABLE_KEY_COLUMNS_MAX. */
 FIRN_MUST_CHECK int firn_schema_def_ids(const struct firn_schema *schema, const char *const *names,
                                         size_t count, const char *of, uint32_t *out,
                                         firn_error *err);
@@ -167,15 +173,15 @@ enum { FIRN_SCHEMA_RECORD_SIZE_MAX = 4 << 20 };
 /* Appends the record; FIRN_LIMIT: it would be larger than FIRN_SCHEMA_RECORD_SIZE_MAX. */
 FIRN_MUST_CHECK int firn_schema_record_encode(const struct firn_schema *schema,
                                               struct firn_buf *out, firn_error *err);
-/* FIRN_CORRUPT; FIRN_NEWER: it has a field that this version must understand but does not. A decoded schema
- * encodes to the same bytes. */
+/* FIRN_CORRUPT; FIRN_NEWER: it has a field that this version must understand but does not. A
+ * decoded schema encodes to the same bytes. */
 FIRN_MUST_CHECK int firn_schema_record_decode(firn_slice record, struct firn_schema **out,
                                               firn_error *err);
 
 /* ==== changes: schema_change.c ====
  *
- * Each makes a schema of the next version from an old one, which is not changed. Errors say what to do instead.
- * FIRN_NOT_FOUND, FIRN_EXISTS, FIRN_INVALID, FIRN_LIMIT. */
+ * Each makes a schema of the next version from an old one, which is not changed. Errors say what to
+ * do instead. FIRN_NOT_FOUND, FIRN_EXISTS, FIRN_INVALID, FIRN_LIMIT. */
 
 /* The column's default is also its initial value; a NOT NULL column must have a default. */
 FIRN_MUST_CHECK int firn_schema_change_add_column(const struct firn_schema *old,
@@ -215,9 +221,9 @@ FIRN_MUST_CHECK int firn_schema_change_rename_index(const struct firn_schema *ol
 
 /* ==== values: schema_value.c ==== */
 
-/* Converts a value to a cell of a column; bytes are borrowed from the value. Nulls are accepted only if the
- * column is nullable. FIRN_INVALID: the type is wrong, or the value is invalid (text that is not UTF-8). FIRN_LIMIT:
- * the value is out of range. The text names column, type and value.
+/* Converts a value to a cell of a column; bytes are borrowed from the value. Nulls are accepted
+ * only if the column is nullable. FIRN_INVALID: the type is wrong, or the value is invalid (text
+ * that is not UTF-8). FIRN_LIMIT: the value is out of range. The text names column, type and value.
  *
  *   BOOL        BOOL
  *   I8 to U64   every type of integers, in range
@@ -229,14 +235,15 @@ FIRN_MUST_CHECK int firn_schema_change_rename_index(const struct firn_schema *ol
 FIRN_MUST_CHECK int firn_schema_value_to_cell(const struct firn_schema_column *column,
                                               const firn_value *value, struct firn_cell *out,
                                               firn_error *err);
-/* Adds a number to a cell of the column, as value_to_cell or row_read returned it; null stays null. FIRN_INVALID: the
- * column or the value is not numeric, or the number is DECIMAL or floating-point and the column is not. FIRN_LIMIT: the
- * sum is out of range. After a failure the cell is undefined. */
+/* Adds a number to a cell of the column, as value_to_cell or row_read returned it; null stays null.
+ * FIRN_INVALID: the column or the value is not numeric, or the number is DECIMAL or floating-point
+ * and the column is not. FIRN_LIMIT: the sum is out of range. After a failure the cell is
+ * undefined. */
 FIRN_MUST_CHECK int firn_schema_value_add(const struct firn_schema_column *column,
                                           struct firn_cell *cell, const firn_value *number,
                                           firn_error *err);
-/* The range of numbers that a column of I8 to I64, DECIMAL, DATE or TIMESTAMP accepts; min > max for
- * other types. */
+/* The range of numbers that a column of I8 to I64, DECIMAL, DATE or TIMESTAMP accepts; min > max
+ * for other types. */
 struct firn_schema_value_range {
     int64_t min;
     int64_t max;
@@ -245,18 +252,20 @@ struct firn_schema_value_range firn_schema_value_range_of(const struct firn_sche
 /* The value of a cell, as value_to_cell or row_read returned it. */
 firn_value firn_schema_value_of(const struct firn_schema_column *column,
                                 const struct firn_cell *cell);
-/* Whether a cell that was read from a store can be one of the column; bytes of TEXT are not checked. */
+/* Whether a cell that was read from a store can be one of the column; bytes of TEXT are not
+ * checked. */
 bool firn_schema_value_is_sound(const struct firn_schema_column *column,
                                 const struct firn_cell *cell);
 
 /* ==== rows: schema_row.c ==== */
 
-/* Converts values, one for each column of the schema in its order, to cells. No default is filled in. */
+/* Converts values, one for each column of the schema in its order, to cells. No default is filled
+ * in. */
 FIRN_MUST_CHECK int firn_schema_row_check(const struct firn_schema *schema,
                                           const firn_value *values, size_t count,
                                           struct firn_cell *out, firn_error *err);
-/* Appends a row's key and tuple (either may be NULL: it is left out). On failure both are as they were.
- * FIRN_LIMIT: the key would have more than FIRN_TABLE_KEY_SIZE_MAX bytes. */
+/* Appends a row's key and tuple (either may be NULL: it is left out). On failure both are as they
+ * were. FIRN_LIMIT: the key would have more than FIRN_TABLE_KEY_SIZE_MAX bytes. */
 FIRN_MUST_CHECK int firn_schema_row_write(const struct firn_schema *schema,
                                           const struct firn_cell *cells, struct firn_buf *key,
                                           struct firn_buf *tuple, firn_error *err);
@@ -265,7 +274,8 @@ FIRN_MUST_CHECK int firn_schema_row_encode(const struct firn_schema *schema,
                                            const firn_value *values, size_t count,
                                            struct firn_buf *key, struct firn_buf *tuple,
                                            firn_error *err);
-/* Appends the key of the first `count` key columns: a whole key, or the prefix of keys that begin with them. */
+/* Appends the key of the first `count` key columns: a whole key, or the prefix of keys that begin
+ * with them. */
 FIRN_MUST_CHECK int firn_schema_row_key(const struct firn_schema *schema, const firn_value *values,
                                         size_t count, struct firn_buf *out, firn_error *err);
 
@@ -275,8 +285,9 @@ struct firn_schema_wanted {
     const uint32_t *places;
     size_t count; /* without places: the schema's column_count */
 };
-/* Decodes an entry to cells. Bytes are borrowed from the tuple, from memory (those of the key; it loses its old
- * contents), and from the schema (initial values). FIRN_CORRUPT, with a text that names the column. */
+/* Decodes an entry to cells. Bytes are borrowed from the tuple, from memory (those of the key; it
+ * loses its old contents), and from the schema (initial values). FIRN_CORRUPT, with a text that
+ * names the column. */
 FIRN_MUST_CHECK int firn_schema_row_read(const struct firn_schema *schema, firn_slice key,
                                          firn_slice tuple, const struct firn_schema_wanted *wanted,
                                          struct firn_buf *memory, struct firn_cell *out,
@@ -290,19 +301,20 @@ FIRN_MUST_CHECK int firn_schema_row_decode(const struct firn_schema *schema, fir
 
 /* ==== entries of indexes: schema_index.c ====
  *
- * Key: the columns of the index, each of them nullable; then, unless the index is unique and none of them is
- * null, the primary key. Value: the primary key if the key does not have it, else empty. So two rows
- * conflict exactly if a unique index has the same key for both. */
+ * Key: the columns of the index, each of them nullable; then, unless the index is unique and none
+ * of them is null, the primary key. Value: the primary key if the key does not have it, else empty.
+ * So two rows conflict exactly if a unique index has the same key for both. */
 
-/* Appends key and value of a row's entry; primary is its encoded primary key. FIRN_LIMIT as for keys. */
+/* Appends key and value of a row's entry; primary is its encoded primary key. FIRN_LIMIT as for
+ * keys. */
 FIRN_MUST_CHECK int firn_schema_index_entry(const struct firn_schema *schema,
                                             const struct firn_schema_index *index,
                                             const struct firn_cell *cells, firn_slice primary,
                                             struct firn_buf *out_key, struct firn_buf *out_value,
                                             firn_error *err);
-/* Appends the prefix of all entries whose first `count` columns have these values. Requires: count <=
- * the index's column_count. *out_is_whole (may be NULL): the prefix is a whole key, which at most one row
- * has. */
+/* Appends the prefix of all entries whose first `count` columns have these values. Requires: count
+ * <= the index's column_count. *out_is_whole (may be NULL): the prefix is a whole key, which at
+ * most one row has. */
 FIRN_MUST_CHECK int firn_schema_index_prefix(const struct firn_schema *schema,
                                              const struct firn_schema_index *index,
                                              const firn_value *values, size_t count,
@@ -319,8 +331,9 @@ bool firn_schema_index_differs(const struct firn_schema_index *index,
 /* ==== keys in messages: schema_key_text.c ==== */
 
 /* Appends the key of a row, or of an entry of the index (NULL: of a row), as a list of values:
- * (17, 'x'). Long values are cut, so that the list has at most 500 characters. FIRN_CORRUPT, without
- * a text, for bytes that are no such key; then, and on FIRN_NO_MEMORY, out is as it was. Takes no lock. */
+ * (17, 'x'). Long values are cut, so that the list has at most 500 characters. FIRN_CORRUPT,
+ * without a text, for bytes that are no such key; then, and on FIRN_NO_MEMORY, out is as it was.
+ * Takes no lock. */
 FIRN_MUST_CHECK int firn_schema_key_text_append(const struct firn_schema *schema,
                                                 const struct firn_schema_index *index,
                                                 firn_slice key, struct firn_buf *out);
@@ -330,18 +343,18 @@ FIRN_MUST_CHECK int firn_schema_key_text_append(const struct firn_schema *schema
 /* "l2", "dot", "cosine"; NULL: there is no such metric. */
 const char *firn_schema_text_metric(uint32_t metric);
 
-/* Appends a definition, in one line, from which firn_table_def_parse makes the same table (except numbers and
- * initial values). */
+/* Appends a definition, in one line, from which firn_table_def_parse makes the same table (except
+ * numbers and initial values). */
 FIRN_MUST_CHECK int firn_schema_text_append(const struct firn_schema *schema, struct firn_buf *out);
-/* Errors of runs name an unreadable column by its number (column_read.c): puts its name before that. Does nothing
- * if rc is another failure, or none. */
+/* Errors of runs name an unreadable column by its number (column_read.c): puts its name before
+ * that. Does nothing if rc is another failure, or none. */
 void firn_schema_text_explain(const struct firn_schema *schema, const char *table, int rc,
                               firn_error *err);
 
 /* ==== runs of columns: schema_layout.c ==== */
 
-/* The columns of all these schemas of one table, for column/column.h: one piece of memory, which the caller
- * frees with firn_free. FIRN_CORRUPT: two schemas disagree about a number or the key. */
+/* The columns of all these schemas of one table, for column/column.h: one piece of memory, which
+ * the caller frees with firn_free. FIRN_CORRUPT: two schemas disagree about a number or the key. */
 struct firn_column_layout;
 FIRN_MUST_CHECK int firn_schema_layout_create(struct firn_schema *const *schemas, size_t count,
                                               struct firn_column_layout **out, firn_error *err);

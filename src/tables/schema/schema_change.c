@@ -2,9 +2,10 @@
  *
  * schema/schema_change.c: changes of a table: from one schema to the next.
  *
- * Each makes a shallow copy of the old schema and changes that; firn_schema_create then checks and copies it. So
- * a change cannot make a table that could not have been created. Numbers are never given again, so the values of a
- * dropped column in rows and runs cannot be mistaken for those of another column.
+ * Each makes a shallow copy of the old schema and changes that; firn_schema_create then checks and
+ * copies it. So a change cannot make a table that could not have been created. Numbers are never
+ * given again, so the values of a dropped column in rows and runs cannot be mistaken for those of
+ * another column.
  */
 #include "schema/schema.h"
 

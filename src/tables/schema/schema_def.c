@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * schema/schema_def.c: makes schemas from definitions of tables (firn/table.h) that programs fill in.
+ * schema/schema_def.c: makes schemas from definitions of tables (firn/table.h) that programs fill
+ * in.
  *
- * The elements of the arrays of columns and indexes have the size that they had when the program was compiled: the
- * definition says how large they are. Elements of an older version lack fields, which count as 0. In elements of a
- * newer version, and in the definition itself, all fields that are unknown here must be 0.
+ * The elements of the arrays of columns and indexes have the size that they had when the program
+ * was compiled: the definition says how large they are. Elements of an older version lack fields,
+ * which count as 0. In elements of a newer version, and in the definition itself, all fields that
+ * are unknown here must be 0.
  *
  * Limits: counts are checked before memory for them is allocated.
  */
@@ -19,8 +21,8 @@
 
 enum { STRUCT_SIZE_MAX = 4096 };
 
-/* The size of a structure whose last member is `last`, of at most a pointer's size. A member that is added later begins
- * there or after it, never in padding. */
+/* The size of a structure whose last member is `last`, of at most a pointer's size. A member that
+ * is added later begins there or after it, never in padding. */
 #define SIZE_TO(type, last) (offsetof(type, last) + sizeof(void *))
 
 /* The sizes of the first version. */

@@ -2,10 +2,10 @@
  *
  * schema/schema_index.c: entries of secondary indexes.
  *
- * An index is a tree of its own with an entry for each row. The layout of entries is described in schema.h. A null
- * is equal to nothing. So the entry of a row with a null has the primary key in its key, also in a unique index:
- * such entries never conflict. Without a null, a unique index has one key for all rows with the same values, so
- * the second row finds the entry of the first.
+ * An index is a tree of its own with an entry for each row. The layout of entries is described in
+ * schema.h. A null is equal to nothing. So the entry of a row with a null has the primary key in
+ * its key, also in a unique index: such entries never conflict. Without a null, a unique index has
+ * one key for all rows with the same values, so the second row finds the entry of the first.
  */
 #include "schema/schema.h"
 

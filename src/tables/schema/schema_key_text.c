@@ -3,8 +3,8 @@
  * schema/schema_key_text.c: keys of rows and of index entries as values, for messages: (17, 'x').
  *
  * Values are written as literals of definitions, texts and blobs only as far as they fit into a
- * message. Control characters become \xNN; UTF-8 stays as it is. Dates of other years than those that
- * a literal can have are numbers.
+ * message. Control characters become \xNN; UTF-8 stays as it is. Dates of other years than those
+ * that a literal can have are numbers.
  *
  * Time and memory: by the size of the key.
  */

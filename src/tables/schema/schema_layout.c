@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * schema/schema_layout.c: the columns that runs of a table must have, for column/column.h: those of all schemas
- * that a reader of the runs may still use.
+ * schema/schema_layout.c: the columns that runs of a table must have, for column/column.h: those of
+ * all schemas that a reader of the runs may still use.
  *
- * Schemas of one table agree about every number that more than one of them has, since types, initial values
- * and keys never change. This is checked, because the schemas come from different records.
+ * Schemas of one table agree about every number that more than one of them has, since types,
+ * initial values and keys never change. This is checked, because the schemas come from different
+ * records.
  *
  * The layout, its columns, its key and the bytes of initial values are one piece of memory.
  */
@@ -67,7 +68,8 @@ same_column(const struct firn_schema_column *a, const struct firn_schema_column 
            same_cell(&a->initial, &b->initial);
 }
 
-/* The column with the next number; NULL at the end. *out_agrees: all schemas that have it agree about it. */
+/* The column with the next number; NULL at the end. *out_agrees: all schemas that have it agree
+ * about it. */
 static const struct firn_schema_column *
 merge_next(struct merge *merge, bool *out_agrees)
 {
@@ -132,7 +134,8 @@ walk(struct firn_schema *const *schemas, size_t count, struct firn_column_layout
     return FIRN_OK;
 }
 
-/* The newest schema decides which graphs runs should have. If it has none, searches of older states do without. */
+/* The newest schema decides which graphs runs should have. If it has none, searches of older states
+ * do without. */
 static const struct firn_schema *
 newest_of(struct firn_schema *const *schemas, size_t count)
 {

@@ -141,8 +141,8 @@ read_number(firn_slice text, firn_type type, uint32_t scale, firn_value *out)
 
 /* ---- dates ---- */
 
-/* The days since 1970-01-01 of a date from the year 1 on. Years begin in March here, so that the leap day is the
- * last of a year; the calendar repeats every 400 years, which have 146,097 days. */
+/* The days since 1970-01-01 of a date from the year 1 on. Years begin in March here, so that the
+ * leap day is the last of a year; the calendar repeats every 400 years, which have 146,097 days. */
 static int64_t
 days_of(int64_t year, int64_t month, int64_t day)
 {

@@ -23,13 +23,14 @@ struct firn_schema_literal {
 /* Whether a text is a word, in any case. word: in lower case. */
 bool firn_schema_literal_is_word(firn_slice text, const char *word);
 
-/* Reads a literal as a value for a column of that type and scale. Bytes go to memory, which has room for
- * text.size and may be the text itself; *out_bytes is their number. Returns NULL, or what is wrong ("is not a
- * date"). It is not checked whether the column accepts the value. */
+/* Reads a literal as a value for a column of that type and scale. Bytes go to memory, which has
+ * room for text.size and may be the text itself; *out_bytes is their number. Returns NULL, or what
+ * is wrong ("is not a date"). It is not checked whether the column accepts the value. */
 const char *firn_schema_literal_read(const struct firn_schema_literal *literal, firn_type type,
                                      uint32_t scale, uint8_t *memory, size_t *out_bytes,
                                      firn_value *out);
-/* Appends a cell as a literal that reads back as the same cell. Requires: it is not null. FIRN_NO_MEMORY. */
+/* Appends a cell as a literal that reads back as the same cell. Requires: it is not null.
+ * FIRN_NO_MEMORY. */
 FIRN_MUST_CHECK int firn_schema_literal_append(const struct firn_schema_column *column,
                                                const struct firn_cell *cell, struct firn_buf *out);
 

@@ -2,18 +2,19 @@
  *
  * schema/schema_record.c: schemas to bytes and back. docs/formats/schema.md is the prose twin.
  *
- * The record, each column in it, and each index in it is a list of fields, by ascending tag, none twice:
+ * The record, each column in it, and each index in it is a list of fields, by ascending tag, none
+ * twice:
  *
  *     varint tag, varint size, as many bytes
  *
- * Tags below FIRST_OTHER are known here. From FIRST_OTHER on, an odd tag must be understood, so the record is
- * one of a newer firn. A field with an even tag is kept: whenever the record is written again, it follows the known
- * fields. A field is not written if its absence means the same.
+ * Tags below FIRST_OTHER are known here. From FIRST_OTHER on, an odd tag must be understood, so the
+ * record is one of a newer firn. A field with an even tag is kept: whenever the record is written
+ * again, it follows the known fields. A field is not written if its absence means the same.
  *
  * A canonical encoding: what was decoded encodes to the same bytes.
  *
- * Limits: a record has at most FIRN_SCHEMA_RECORD_SIZE_MAX bytes; elements are counted before memory for them
- * is allocated. firn_schema_create checks that the schema is valid.
+ * Limits: a record has at most FIRN_SCHEMA_RECORD_SIZE_MAX bytes; elements are counted before
+ * memory for them is allocated. firn_schema_create checks that the schema is valid.
  */
 #include "schema/schema.h"
 
@@ -61,7 +62,8 @@ enum index_flag { FLAG_UNIQUE = 1, INDEX_FLAGS_ALL = 1 };
 
 /* ---- to bytes ---- */
 
-/* The size before the fields is only known after them, so they are written to a buffer of their own first. */
+/* The size before the fields is only known after them, so they are written to a buffer of their own
+ * first. */
 struct writer {
     struct firn_buf *out;
     struct firn_buf field;
@@ -407,7 +409,8 @@ take_vector_index_field(struct decoder *decoder, unsigned tag, firn_slice bytes,
     return is_good ? FIRN_OK : corrupt(decoder, "has an impossible field of an index");
 }
 
-/* Passes each known field of a list to `take`. seen: a bit for each tag; others: the unknown fields. */
+/* Passes each known field of a list to `take`. seen: a bit for each tag; others: the unknown
+ * fields. */
 static int
 take_fields(struct decoder *decoder, firn_slice bytes,
             int (*take)(struct decoder *decoder, unsigned tag, firn_slice bytes, void *target),

@@ -2,11 +2,12 @@
  *
  * schema/schema_row.c: converts rows to entries of a table's tree, and back.
  *
- * The columns of the primary key make the entry's key, all others its tuple. A tuple stores nulls explicitly: a column
- * that is not in it is younger than the row, and has its initial value.
+ * The columns of the primary key make the entry's key, all others its tuple. A tuple stores nulls
+ * explicitly: a column that is not in it is younger than the row, and has its initial value.
  *
- * Reading walks the tuple, the schema's columns and the wanted columns in parallel, all three ascending. So it
- * takes one pass, and stops after the last wanted column. The key is read only if one of its columns is wanted.
+ * Reading walks the tuple, the schema's columns and the wanted columns in parallel, all three
+ * ascending. So it takes one pass, and stops after the last wanted column. The key is read only if
+ * one of its columns is wanted.
  */
 #include "schema/schema.h"
 

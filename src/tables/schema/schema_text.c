@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * schema/schema_text.c: a schema as the text of a definition (firn/table.h), which table_def.c reads.
+ * schema/schema_text.c: a schema as the text of a definition (firn/table.h), which table_def.c
+ * reads.
  */
 #include "schema/schema.h"
 

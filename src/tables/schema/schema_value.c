@@ -2,9 +2,10 @@
  *
  * schema/schema_value.c: converts users' values to cells of a column, and back.
  *
- * Conversions lose nothing, with one exception: an F64 in an F32 column is rounded, as it would be in the
- * program's own variable. An integer becomes a floating-point number only if that is the same number.
- * Everything else is refused, with a text that names the column, its type and the value.
+ * Conversions lose nothing, with one exception: an F64 in an F32 column is rounded, as it would be
+ * in the program's own variable. An integer becomes a floating-point number only if that is the
+ * same number. Everything else is refused, with a text that names the column, its type and the
+ * value.
  */
 #include "schema/schema.h"
 

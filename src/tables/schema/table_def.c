@@ -2,13 +2,13 @@
  *
  * schema/table_def.c: parses the text of a definition; its interface is include/firn/table.h.
  *
- * The text is read token by token, once. A definition is one piece of memory, whose parts have the maximum size
- * that the text allows. Each column, index and name in a list ends with a comma, a parenthesis or the end of the
- * text, so commas are counted. All names and constants together have no more bytes than the text, plus a NUL for
- * each name.
+ * The text is read token by token, once. A definition is one piece of memory, whose parts have the
+ * maximum size that the text allows. Each column, index and name in a list ends with a comma, a
+ * parenthesis or the end of the text, so commas are counted. All names and constants together have
+ * no more bytes than the text, plus a NUL for each name.
  *
- * Checks that are made when a table is created from the definition (schema.c) are not made here: errors are only
- * about places where the text cannot be read.
+ * Checks that are made when a table is created from the definition (schema.c) are not made here:
+ * errors are only about places where the text cannot be read.
  */
 #include "firn/table.h"
 #include "firn/vector.h"
@@ -94,7 +94,8 @@ byte_at(const struct parser *parser, size_t at, size_t more)
     return parser->text.size - at > more ? parser->text.data[at + more] : 0;
 }
 
-/* The end of the number that begins at `at`: it includes letters and points, and a sign after an e or p. */
+/* The end of the number that begins at `at`: it includes letters and points, and a sign after an e
+ * or p. */
 static size_t
 end_of_number(const struct parser *parser, size_t at)
 {
@@ -111,7 +112,8 @@ end_of_number(const struct parser *parser, size_t at)
     return at;
 }
 
-/* The place of the closing quote of a text that begins at `at`; a doubled quote does not close it. */
+/* The place of the closing quote of a text that begins at `at`; a doubled quote does not close
+ * it. */
 static size_t
 end_of_quoted(const struct parser *parser, size_t at, uint8_t quote)
 {
@@ -660,8 +662,9 @@ larger(size_t a, size_t b)
     return a > b ? a : b;
 }
 
-/* Moves the elements of an array, which are `from` bytes long, to where a program expects them whose elements are
- * `to` bytes long. What it does not know is cut off, and what is unknown here is 0. */
+/* Moves the elements of an array, which are `from` bytes long, to where a program expects them
+ * whose elements are `to` bytes long. What it does not know is cut off, and what is unknown here is
+ * 0. */
 static void
 respace(void *array, size_t count, size_t from, size_t to)
 {
@@ -675,7 +678,8 @@ respace(void *array, size_t count, size_t from, size_t to)
     }
 }
 
-/* One piece of memory for a definition from a text with so many commas. NULL: there is no memory. */
+/* One piece of memory for a definition from a text with so many commas. NULL: there is no
+ * memory. */
 static firn_table_def *
 make_room(firn_slice text, size_t column_size, size_t index_size, struct pool *pool)
 {

@@ -2,27 +2,29 @@
  *
  * search/search.c: a search from its request to its result.
  *
- * A search is a query (query/query.h) of the primary key and the column of vectors; all threads visit its batches.
- * Each thread keeps the nearest rows that it has found; at the end these are joined. The condition is applied first, so
- * only vectors of rows that fulfil it are compared. Vectors are read in place, in the cached chunks: only the keys of
- * near rows are copied.
+ * A search is a query (query/query.h) of the primary key and the column of vectors; all threads
+ * visit its batches. Each thread keeps the nearest rows that it has found; at the end these are
+ * joined. The condition is applied first, so only vectors of rows that fulfil it are compared.
+ * Vectors are read in place, in the cached chunks: only the keys of near rows are copied.
  *
- * Threads share the smallest of their limits: a row beyond the k-th nearest of any thread is not among the k nearest
- * of all. Without loose pieces (below) a thread gets rows in the order of their keys, so a row at exactly its own limit
- * cannot be a result. The row's key is not read then, which saves time if many rows have the same distance.
+ * Threads share the smallest of their limits: a row beyond the k-th nearest of any thread is not
+ * among the k nearest of all. Without loose pieces (below) a thread gets rows in the order of their
+ * keys, so a row at exactly its own limit cannot be a result. The row's key is not read then, which
+ * saves time if many rows have the same distance.
  *
- * A run may have a source of near rows (search_source.h), such as a graph (search_graph.c). Its rows are not compared:
- * those that fulfil the condition are noted, and the source is asked after all threads have ended. If it names too few
- * rows, the search begins again without sources. A table with an index of vectors is read in loose pieces
- * (lsm/lsm_pieces.h), so that a few new rows do not make whole ranges of keys unreachable for the graphs: the search
- * then checks for each near row whether it sees this version.
+ * A run may have a source of near rows (search_source.h), such as a graph (search_graph.c). Its
+ * rows are not compared: those that fulfil the condition are noted, and the source is asked after
+ * all threads have ended. If it names too few rows, the search begins again without sources. A
+ * table with an index of vectors is read in loose pieces (lsm/lsm_pieces.h), so that a few new rows
+ * do not make whole ranges of keys unreachable for the graphs: the search then checks for each near
+ * row whether it sees this version.
  *
- * If each piece has a graph, and there is no condition or the graphs remember which rows fulfil it (graph/graph_memo.c),
- * only the rows that graphs name must be read: then no query is opened. Whether this is so is known after opening the
- * pieces.
+ * If each piece has a graph, and there is no condition or the graphs remember which rows fulfil it
+ * (graph/graph_memo.c), only the rows that graphs name must be read: then no query is opened.
+ * Whether this is so is known after opening the pieces.
  *
- * (S1) Whether a row is found depends only on its distance in double precision and on its key. (Not checked: this is a
- *      statement about all ways of searching; tests compare them.)
+ * (S1) Whether a row is found depends only on its distance in double precision and on its key. (Not
+ *      checked: this is a statement about all ways of searching; tests compare them.)
  *
  * Locking: none; the shared limit is one atomic number.
  */
@@ -77,7 +79,8 @@ struct batch {
 static double
 load_most(struct search *search)
 {
-    /* Pairs with share_most. A thread that sees an old bound computes more distances than needed. */
+    /* Pairs with share_most. A thread that sees an old bound computes more distances than
+     * needed. */
     uint64_t bits = atomic_load_explicit(&search->most, memory_order_relaxed);
     double most;
     memcpy(&most, &bits, sizeof most);
@@ -397,8 +400,8 @@ join(struct search *search, struct firn_search_top *out, firn_error *err)
     return rc;
 }
 
-/* Visits all rows, and puts the nearest into out. *out_lacks: a source named too few of them, or, without a scan, some
- * rows have no source. */
+/* Visits all rows, and puts the nearest into out. *out_lacks: a source named too few of them, or,
+ * without a scan, some rows have no source. */
 static int
 look(struct search *search, struct firn_scan *scan, struct firn_lsm_pieces *pieces,
      struct firn_search_top *out, bool *out_lacks, firn_error *err)
@@ -493,8 +496,8 @@ open_pieces(struct firn_table *table, struct firn_schema *schema, struct firn_db
     return rc;
 }
 
-/* One search, in a view or a transaction; with sources if they are not NULL, or by graphs, which add to the counts of
- * *graphs. If *out_lacks, *out is NULL. */
+/* One search, in a view or a transaction; with sources if they are not NULL, or by graphs, which
+ * add to the counts of *graphs. If *out_lacks, *out is NULL. */
 static int
 search_in(struct firn_table *table, const struct firn_search_request *given, enum way way,
           struct firn_search_graphs *graphs, struct firn_schema *schema, struct firn_db_view *view,

@@ -2,18 +2,21 @@
  *
  * search/search_graph.c: the graphs of runs (graph/graph.h) as sources of near rows.
  *
- * A graph compares codes, so all nodes that a walk keeps are candidates. The distances of those that the errors of codes
- * do not exclude are computed in double precision, from the vectors in its file, and the nearest are named.
+ * A graph compares codes, so all nodes that a walk keeps are candidates. The distances of those
+ * that the errors of codes do not exclude are computed in double precision, from the vectors in its
+ * file, and the nearest are named.
  *
- * The wanted recall determines how many nodes a walk keeps (ef), as was measured when the graph was built. Each graph of a
- * search has its own. If no walk is known to find so much, the search is exact. A walk that finds fewer rows than wanted is
- * repeated, four times as wide each time; at the end all codes are compared.
+ * The wanted recall determines how many nodes a walk keeps (ef), as was measured when the graph was
+ * built. Each graph of a search has its own. If no walk is known to find so much, the search is
+ * exact. A walk that finds fewer rows than wanted is repeated, four times as wide each time; at the
+ * end all codes are compared.
  *
- * An exact search compares all codes, with bounds of their errors (graph/graph_exact.c), and only names rows that are
- * among the nearest of the run.
+ * An exact search compares all codes, with bounds of their errors (graph/graph_exact.c), and only
+ * names rows that are among the nearest of the run.
  *
- * With COSINE a vector of zeros has no node. Its distance to every vector is 1: if the candidates are not nearer than
- * that, and there are rows without a node, no row is named, and all rows are compared.
+ * With COSINE a vector of zeros has no node. Its distance to every vector is 1: if the candidates
+ * are not nearer than that, and there are rows without a node, no row is named, and all rows are
+ * compared.
  *
  * Threads: one at a time.
  */
@@ -37,7 +40,8 @@ recall_of(const struct firn_search_ask *ask)
     return ask->recall == 0 ? RECALL_DEFAULT : ask->recall;
 }
 
-/* How wide a walk has to be; 0: none is wide enough, so that all codes are compared, with bounds. */
+/* How wide a walk has to be; 0: none is wide enough, so that all codes are compared, with
+ * bounds. */
 static size_t
 ef_of(const struct firn_graph *graph, const struct firn_search_ask *ask)
 {
@@ -260,8 +264,8 @@ append_value(struct firn_buf *key, const firn_value *value)
     return rc == FIRN_OK ? firn_buf_append(key, &number, sizeof number) : rc;
 }
 
-/* The key of a condition: everything that decides which rows of a run fulfil it, which is its text, its parameters and the
- * columns. Searches in a transaction have no key. */
+/* The key of a condition: everything that decides which rows of a run fulfil it, which is its text,
+ * its parameters and the columns. Searches in a transaction have no key. */
 static int
 make_key(struct firn_search_graphs *graphs, const struct firn_search_request *request,
          const struct firn_schema *schema, firn_error *err)

@@ -34,7 +34,8 @@ FIRN_MUST_CHECK int firn_search_measure_init(struct firn_search_measure *measure
                                              firn_error *err);
 /* A zeroed one is fine. */
 void firn_search_measure_deinit(struct firn_search_measure *measure);
-/* Which of four vectors may be at a distance of `most` or less: bit i. A vector whose bit is not set is certainly not. */
+/* Which of four vectors may be at a distance of `most` or less: bit i. A vector whose bit is not
+ * set is certainly not. */
 unsigned firn_search_measure_four(const struct firn_search_measure *measure,
                                   const void *const rows[4], double most);
 /* The distance of a vector. NaN or infinity: the vector is not finite. */
@@ -59,8 +60,8 @@ double firn_search_top_most(const struct firn_search_top *top);
 /* Takes a row, whose key is copied, if it is among the nearest. FIRN_NO_MEMORY. */
 FIRN_MUST_CHECK int firn_search_top_put(struct firn_search_top *top, double distance,
                                         firn_slice key, firn_error *err);
-/* Moves at most k rows of all tops, which are empty afterwards, into out: nearest first, then by key. out is sorted, and
- * no heap. FIRN_NO_MEMORY. Requires: out is empty. */
+/* Moves at most k rows of all tops, which are empty afterwards, into out: nearest first, then by
+ * key. out is sorted, and no heap. FIRN_NO_MEMORY. Requires: out is empty. */
 FIRN_MUST_CHECK int firn_search_top_join(struct firn_search_top *tops, size_t count, size_t k,
                                          struct firn_search_top *out, firn_error *err);
 
@@ -75,25 +76,28 @@ FIRN_MUST_CHECK int firn_search_source_open(const struct firn_search_request *re
                                             struct firn_search_source_set **out, firn_error *err);
 /* NULL is fine. */
 void firn_search_source_close(struct firn_search_source_set *set);
-/* Notes rows that may be found: those of a mask of FIRN_CHUNK_MASK_WORDS words from a row of a group on, or `count` rows.
- * is_loose: the search may not see all of them. false: the run has no source, and they must be measured. Any thread. */
+/* Notes rows that may be found: those of a mask of FIRN_CHUNK_MASK_WORDS words from a row of a
+ * group on, or `count` rows. is_loose: the search may not see all of them. false: the run has no
+ * source, and they must be measured. Any thread. */
 bool firn_search_source_note(struct firn_search_source_set *set, const struct firn_run *run,
                              size_t group, size_t row, const uint64_t *wanted, bool is_loose);
 bool firn_search_source_note_all(struct firn_search_source_set *set, const struct firn_run *run,
                                  size_t group, size_t row, size_t count, bool is_loose);
-/* Notes the rows of a group that fulfil the condition, if the source knows them; false: it does not. */
+/* Notes the rows of a group that fulfil the condition, if the source knows them; false: it does
+ * not. */
 bool firn_search_source_note_known(struct firn_search_source_set *set, const struct firn_run *run,
                                    size_t group, size_t row, size_t count, bool is_loose);
-/* Notes the rows of all pieces without reading any, out of *out_rows rows. False, if a piece is not of a run with a source,
- * or, with a condition, if the source does not know the rows that fulfil it. */
+/* Notes the rows of all pieces without reading any, out of *out_rows rows. False, if a piece is not
+ * of a run with a source, or, with a condition, if the source does not know the rows that fulfil
+ * it. */
 bool firn_search_source_note_pieces(struct firn_search_source_set *set,
                                     const struct firn_lsm_pieces *pieces, bool has_condition,
                                     uint64_t *out_rows);
 /* Tells sources which rows fulfil the condition: all pieces were visited. */
 void firn_search_source_teach(struct firn_search_source_set *set,
                               const struct firn_lsm_pieces *pieces);
-/* Asks all sources for near rows among the noted ones, and puts them into top. *out_lacks: a source named too few, or is
- * damaged, and all rows must be measured. */
+/* Asks all sources for near rows among the noted ones, and puts them into top. *out_lacks: a source
+ * named too few, or is damaged, and all rows must be measured. */
 FIRN_MUST_CHECK int firn_search_source_ask(const struct firn_search_source_set *set,
                                            struct firn_lsm_pieces *pieces,
                                            const struct firn_search_request *request,
@@ -118,7 +122,8 @@ struct firn_search_graphs {
     uint64_t evaluated; /* codes that were compared */
     uint64_t judged;    /* vectors that were measured */
 };
-/* Open until close, at most as long as the pieces (NULL: there are none). The request is borrowed. */
+/* Open until close, at most as long as the pieces (NULL: there are none). The request is
+ * borrowed. */
 FIRN_MUST_CHECK int firn_search_graph_open(struct firn_search_graphs *graphs,
                                            struct firn_lsm_pieces *pieces, uint32_t column,
                                            const struct firn_search_request *request,
@@ -127,8 +132,8 @@ void firn_search_graph_close(struct firn_search_graphs *graphs);
 
 /* ---- results: search_result.c ---- */
 
-/* Decodes keys, and reads the requested columns. Rows that have expired since the search are left out. view: the state
- * that was searched; NULL: that of the transaction. */
+/* Decodes keys, and reads the requested columns. Rows that have expired since the search are left
+ * out. view: the state that was searched; NULL: that of the transaction. */
 FIRN_MUST_CHECK int firn_search_result_make(struct firn_table *table,
                                             const struct firn_search_request *request,
                                             struct firn_db_view *view,

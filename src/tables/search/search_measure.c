@@ -2,34 +2,37 @@
  *
  * search/search_measure.c: which vectors may be near enough, and their distances.
  *
- * The processor's kernels compute the distances of four rows at a time, in single precision. Their error has a bound
- * (vector/vector_distance.c). A row is left out if its distance, less the bound, is still beyond the limit. The
- * distances of all other rows are computed again in double precision, which decides. Once the nearest rows are roughly
- * known, these are few. So the result is exact, and costs little more than single precision.
+ * The processor's kernels compute the distances of four rows at a time, in single precision. Their
+ * error has a bound (vector/vector_distance.c). A row is left out if its distance, less the bound,
+ * is still beyond the limit. The distances of all other rows are computed again in double
+ * precision, which decides. Once the nearest rows are roughly known, these are few. So the result
+ * is exact, and costs little more than single precision.
  *
- * The error. Let u be 2^-24, n the dimensions, and g = (n + 8) u, with room for a few operations more than Higham
- * counts.
+ * The error. Let u be 2^-24, n the dimensions, and g = (n + 8) u, with room for a few operations
+ * more than Higham counts.
  *
  *   L2      All terms are positive: the sum is wrong by at most g of itself.
  *   DOT     The sum is wrong by at most g of the sum of |a b|, which is at most |a| |b| (Cauchy and Schwarz). The
  *           kernel gives |b|^2 with it, which is wrong by g of itself.
- *   COSINE  The query is scaled to length 1 first, which costs another u a term; then as DOT, divided by |b|: at most
+ *   COSINE  The query is scaled to length 1 first, which costs another u a term; then as DOT,
+ *   divided by |b|: at most
  *           4 g, because no cosine is beyond 1.
  *
- * Numbers below 2^-126 may become zero, even stored ones, if the program has set the processor so. This changes a sum
- * by at most n 2^-120 for each number of the size of the largest one, and is added to g. Sums beyond the range are
- * infinite, and count as the largest number. The distance of a vector so short that its square may have become zero is
- * always computed again.
+ * Numbers below 2^-126 may become zero, even stored ones, if the program has set the processor so.
+ * This changes a sum by at most n 2^-120 for each number of the size of the largest one, and is
+ * added to g. Sums beyond the range are infinite, and count as the largest number. The distance of
+ * a vector so short that its square may have become zero is always computed again.
  *
- * (M1) A vector that measure_four leaves out is at a distance of more than `most`. (Not checked: this would be the
- *      computation that is saved; tests check it.)
+ * (M1) A vector that measure_four leaves out is at a distance of more than `most`. (Not checked:
+ *      this would be the computation that is saved; tests check it.)
  */
 #include "search/search_internal.h"
 
 #include "base/check.h"
 #include "base/mem.h"
 
-/* Below SQUARE_LEAST, 2^-80, the square of a length is too small to divide by; above the other it may be infinite. */
+/* Below SQUARE_LEAST, 2^-80, the square of a length is too small to divide by; above the other it
+ * may be infinite. */
 #define SQUARE_LEAST 0x1p-80
 #define SQUARE_MOST 0x1p+120
 #define NUMBER_MOST 0x1.fffffep+127 /* of f32 */
@@ -115,8 +118,8 @@ may_be_near_by_cosine(const struct firn_search_measure *measure, double dot, dou
     if (!(square > SQUARE_LEAST && square < SQUARE_MOST)) {
         return true;
     }
-    /* dot / |b| >= least, by squares that keep their signs: half of all dots are negative, so a branch on the sign would
-     * be mispredicted. */
+    /* dot / |b| >= least, by squares that keep their signs: half of all dots are negative, so a
+     * branch on the sign would be mispredicted. */
     const double least = 1 - most - 4 * measure->wrong;
     return signed_square(dot) >= signed_square(least) * square;
 }

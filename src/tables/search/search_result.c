@@ -2,9 +2,10 @@
  *
  * search/search_result.c: the rows that were found, in memory of their own.
  *
- * The keys of a search are encoded, as in the tree. They are decoded here, and the columns of the result are read by
- * key, in the state that was searched. So of rows that are not in the result, a search reads only vectors, keys and the
- * columns of its condition. Everything is copied, so a result stays valid after the table is closed.
+ * The keys of a search are encoded, as in the tree. They are decoded here, and the columns of the
+ * result are read by key, in the state that was searched. So of rows that are not in the result, a
+ * search reads only vectors, keys and the columns of its condition. Everything is copied, so a
+ * result stays valid after the table is closed.
  *
  * Threads: one thread makes a result; any thread may read it.
  */

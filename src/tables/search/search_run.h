@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * search/search_run.h: the rows whose vectors are nearest to a given one. The public twin is include/firn/vector.h.
+ * search/search_run.h: the rows whose vectors are nearest to a given one. The public twin is
+ * include/firn/vector.h.
  *
- * Threads: a search has threads of its own, which only run during calls of its functions. A result never
- * changes.
+ * Threads: a search has threads of its own, which only run during calls of its functions. A result
+ * never changes.
  */
 #ifndef FIRN_SEARCH_SEARCH_RUN_H
 #define FIRN_SEARCH_SEARCH_RUN_H

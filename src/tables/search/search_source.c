@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * search/search_source.c: the runs of a search that have a source of near rows, and which of their rows may be found.
+ * search/search_source.c: the runs of a search that have a source of near rows, and which of their
+ * rows may be found.
  *
- * Threads note rows while they read the columns of the condition; afterwards one thread asks each source, and reads the
- * keys of the rows that it named.
+ * Threads note rows while they read the columns of the condition; afterwards one thread asks each
+ * source, and reads the keys of the rows that it named.
  *
- * (S2) A row is allowed only if it was in a batch, or a piece, that was read directly. Then it is the version that the
- *      view sees; if the piece was loose, this is checked before the row is taken. If too few rows pass, the source is
- *      asked for more. (Not checked: other batches have no place in a run, so their rows cannot be noted.)
+ * (S2) A row is allowed only if it was in a batch, or a piece, that was read directly. Then it is
+ *      the version that the view sees; if the piece was loose, this is checked before the row is
+ *      taken. If too few rows pass, the source is asked for more. (Not checked: other batches have
+ *      no place in a run, so their rows cannot be noted.)
  *
- * Locking: bits of rows are set by atomic operations, because a word may have rows of two groups. They are read after
- * all threads have ended.
+ * Locking: bits of rows are set by atomic operations, because a word may have rows of two groups.
+ * They are read after all threads have ended.
  */
 #include "search/search_source.h"
 
@@ -381,8 +383,8 @@ compare_candidates(const void *a, const void *b)
                                              : (left->row > right->row) - (left->row < right->row);
 }
 
-/* Puts up to `wanted` of the found rows that the search sees into top, the nearest first; *out_seen is their number. If a
- * row is too far for top, the rest need not be checked: *out_is_over. */
+/* Puts up to `wanted` of the found rows that the search sees into top, the nearest first; *out_seen
+ * is their number. If a row is too far for top, the rest need not be checked: *out_is_over. */
 static int
 take_seen(struct reading *reading, const struct part *part, const uint64_t *allowed,
           const struct firn_search_candidate *found, size_t count, size_t wanted,
@@ -468,8 +470,8 @@ ask_part(const struct firn_search_source_set *set, struct part *part,
             break;
         }
         if (found_count < ask.wanted || ask.wanted >= count) {
-            /* The missing rows may lack a vector, so that they are never named, or the view may not see them: only
-             * a look at all of them can tell. */
+            /* The missing rows may lack a vector, so that they are never named, or the view may not
+             * see them: only a look at all of them can tell. */
             *out_lacks = true;
             goto out;
         }

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * search/search_source.h: sources, such as graphs, which find near rows of a run without reading all of them.
+ * search/search_source.h: sources, such as graphs, which find near rows of a run without reading
+ * all of them.
  *
- * A search asks for a source of each run whose rows it could read directly. Rows of a run that has one are not measured:
- * the rows that fulfil the condition are noted, and the source names near ones among those. All other rows, including
- * those that must be merged with newer versions, are measured one by one. If pieces are loose (lsm/lsm_pieces.h), a
- * source may name rows that the view no longer sees; then it is asked for more.
+ * A search asks for a source of each run whose rows it could read directly. Rows of a run that has
+ * one are not measured: the rows that fulfil the condition are noted, and the source names near
+ * ones among those. All other rows, including those that must be merged with newer versions, are
+ * measured one by one. If pieces are loose (lsm/lsm_pieces.h), a source may name rows that the view
+ * no longer sees; then it is asked for more.
  *
  * Rows of a run have numbers from 0 on over all of its groups, in order.
  */
@@ -43,18 +45,21 @@ struct firn_search_ask {
 /* The functions of sources. A search calls them from one thread. */
 struct firn_search_sources {
     void *ctx;
-    /* Opens the graph of a column of a run, for a metric; *out is NULL if there is none, or it is damaged: then rows are
-     * measured. The run lives until close. */
+    /* Opens the graph of a column of a run, for a metric; *out is NULL if there is none, or it is
+     * damaged: then rows are measured. The run lives until close. */
     int (*open)(void *ctx, struct firn_run *run, uint32_t column, enum firn_vector_metric metric,
                 void **out, firn_error *err);
     void (*close)(void *ctx, void *source);
-    /* Finds near rows among the allowed ones, in any order, none twice: *out_count of them in out, which has room for
-     * ask->wanted. If there are too few, or after FIRN_CORRUPT, the search measures all rows instead. */
+    /* Finds near rows among the allowed ones, in any order, none twice: *out_count of them in out,
+     * which has room for ask->wanted. If there are too few, or after FIRN_CORRUPT, the search
+     * measures all rows instead. */
     int (*find)(void *ctx, void *source, const struct firn_search_ask *ask,
                 struct firn_search_candidate *out, size_t *out_count, firn_error *err);
-    /* The rows of the run that fulfil the condition of the search, until close; NULL: not known. May be NULL. */
+    /* The rows of the run that fulfil the condition of the search, until close; NULL: not known.
+     * May be NULL. */
     const struct firn_graph_memo *(*known)(void *ctx, void *source);
-    /* Remembers these rows: a bit for each row, and one word more than the bits need. May be NULL. */
+    /* Remembers these rows: a bit for each row, and one word more than the bits need. May be
+     * NULL. */
     void (*learn)(void *ctx, void *source, const uint64_t *bits, uint64_t count);
 };
 

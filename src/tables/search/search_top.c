@@ -2,9 +2,10 @@
  *
  * search/search_top.c: the nearest rows so far.
  *
- * A heap with the farthest row on top, so that one comparison shows whether another row is nearer. Rows at the same
- * distance are ordered by their keys, as bytes, which is the order of the rows. So the k nearest rows do not depend on
- * the order in which rows come. Each place of the heap keeps the memory of its key for the next row in it.
+ * A heap with the farthest row on top, so that one comparison shows whether another row is nearer.
+ * Rows at the same distance are ordered by their keys, as bytes, which is the order of the rows. So
+ * the k nearest rows do not depend on the order in which rows come. Each place of the heap keeps
+ * the memory of its key for the next row in it.
  *
  * Threads: one at a time.
  */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * transfer/transfer_export.c: writes a table as a text: the rows of a cursor, line by line, in pieces of some hundred
- * kilobytes.
+ * transfer/transfer_export.c: writes a table as a text: the rows of a cursor, line by line, in
+ * pieces of some hundred kilobytes.
  */
 #include "transfer/transfer.h"
 

@@ -2,8 +2,8 @@
  *
  * transfer/transfer_guess.c: the definition of a table from a sample of CSV.
  *
- * exchange/csv_infer.c guesses the types. Every column outside of the primary key may be null, because the text after
- * the sample is unknown. Without a key, a new first column numbers the rows.
+ * exchange/csv_infer.c guesses the types. Every column outside of the primary key may be null,
+ * because the text after the sample is unknown. Without a key, a new first column numbers the rows.
  */
 #include "transfer/transfer.h"
 

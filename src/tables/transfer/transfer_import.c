@@ -2,14 +2,16 @@
  *
  * transfer/transfer_import.c: imports a text into a table.
  *
- * The text comes in pieces, which a reader of exchange/ divides into records. Each record becomes values of its
- * columns, and a row of a load. The columns are known with the first record: the caller, the header or the number
- * of fields determines them; a JSON line may have any columns. Then the load is opened. A load
- * refuses rows whose key exists, or replaces them if they have no entries in indexes. If they have, or if existing
- * rows stay, all rows go into one transaction instead.
+ * The text comes in pieces, which a reader of exchange/ divides into records. Each record becomes
+ * values of its columns, and a row of a load. The columns are known with the first record: the
+ * caller, the header or the number of fields determines them; a JSON line may have any columns.
+ * Then the load is opened. A load refuses rows whose key exists, or replaces them if they have no
+ * entries in indexes. If they have, or if existing rows stay, all rows go into one transaction
+ * instead.
  *
- * A malformed record, or one whose values make no row, is rejected: it is reported to on_reject, or ends the import.
- * Every other failure ends the import. The load takes nothing of a rejected record.
+ * A malformed record, or one whose values make no row, is rejected: it is reported to on_reject, or
+ * ends the import. Every other failure ends the import. The load takes nothing of a rejected
+ * record.
  *
  * Memory: a piece, and the part of a record whose end was not read yet; the rows of a
  * transaction, FIRN_BATCH_SIZE_MAX at most.
@@ -328,8 +330,8 @@ open_row(struct import *import, firn_error *err)
                : firn_error_no_memory(err, "an import");
 }
 
-/* Begins the transaction, if a load cannot handle existing rows as wanted: a load can only replace rows that have no entries
- * in indexes. */
+/* Begins the transaction, if a load cannot handle existing rows as wanted: a load can only replace
+ * rows that have no entries in indexes. */
 static int
 begin_txn(struct import *import, firn_error *err)
 {

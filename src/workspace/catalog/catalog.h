@@ -89,8 +89,8 @@ FIRN_MUST_CHECK int firn_catalog_unpacked(struct firn_catalog *catalog,
                                           int (*visit)(void *ctx, firn_slice bytes,
                                                        firn_error *err),
                                           void *ctx, firn_error *err);
-/* Adds a checkpoint to a batch, or another record of it. bytes are the encoded record, which is in no
- * pack yet. */
+/* Adds a checkpoint to a batch, or another record of it. bytes are the encoded record, which is in
+ * no pack yet. */
 FIRN_MUST_CHECK int firn_catalog_put(struct firn_catalog *catalog, struct firn_db_batch *batch,
                                      uint32_t workspace, uint64_t order, firn_slice bytes,
                                      firn_error *err);
@@ -118,9 +118,9 @@ FIRN_MUST_CHECK int firn_catalog_commit(struct firn_catalog *catalog, firn_slice
                                         bool records_were_packed,
                                         const struct firn_catalog_joint *joint, firn_error *err);
 
-/* The same in two parts, for several records in one commit: adds all that a record needs to the caller's batch, and
- * advances *workspace; and lets the batch empty the list of records that are in no pack. That list is the one before
- * the batch: its records stay. */
+/* The same in two parts, for several records in one commit: adds all that a record needs to the
+ * caller's batch, and advances *workspace; and lets the batch empty the list of records that are in
+ * no pack. That list is the one before the batch: its records stay. */
 FIRN_MUST_CHECK int firn_catalog_stage(struct firn_catalog *catalog, firn_slice root,
                                        struct firn_catalog_workspace *workspace,
                                        const struct firn_catalog_record *record,
@@ -273,13 +273,13 @@ FIRN_MUST_CHECK int firn_catalog_deleted_add(struct firn_catalog *catalog,
                                              struct firn_db_batch *batch, uint32_t workspace,
                                              const struct firn_catalog_record *record,
                                              int64_t now_ns, firn_error *err);
-/* The deleted checkpoint with an order: its bytes replace the contents of buf, *out borrows from them.
- * FIRN_NOT_FOUND. */
+/* The deleted checkpoint with an order: its bytes replace the contents of buf, *out borrows from
+ * them. FIRN_NOT_FOUND. */
 FIRN_MUST_CHECK int firn_catalog_deleted_find(struct firn_catalog *catalog, uint32_t workspace,
                                               uint64_t order, struct firn_buf *buf,
                                               struct firn_catalog_deleted *out, firn_error *err);
-/* Visits the deleted checkpoints of one workspace (0: of all), newest first. A result of visit other
- * than FIRN_OK ends the walk and is returned. The entry is borrowed until visit returns. */
+/* Visits the deleted checkpoints of one workspace (0: of all), newest first. A result of visit
+ * other than FIRN_OK ends the walk and is returned. The entry is borrowed until visit returns. */
 FIRN_MUST_CHECK int firn_catalog_deleted_list(
     struct firn_catalog *catalog, uint32_t workspace,
     int (*visit)(void *ctx, const struct firn_catalog_deleted *deleted, firn_error *err), void *ctx,

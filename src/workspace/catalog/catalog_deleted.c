@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * catalog/catalog_deleted.c: checkpoints that a person deleted, for as long as they can be brought back.
+ * catalog/catalog_deleted.c: checkpoints that a person deleted, for as long as they can be brought
+ * back.
  *
- * A deleted checkpoint leaves the catalog in the commit that enters it here, with its tags, under the
- * same key; bringing it back is the reverse (I1; not checked: the two are in one batch). A garbage collection keeps what these checkpoints need
- * (reclaim_mark.c) until they are ended, which removes the entry (reclaim_delete.c). Checkpoints that
- * expire never come here.
+ * A deleted checkpoint leaves the catalog in the commit that enters it here, with its tags, under
+ * the same key; bringing it back is the reverse (I1; not checked: the two are in one batch). A
+ * garbage collection keeps what these checkpoints need (reclaim_mark.c) until they are ended, which
+ * removes the entry (reclaim_delete.c). Checkpoints that expire never come here.
  *
- * A store of an older version has no such keyspace: a reader finds nothing that was deleted. An older
- * version that opens this store does not know of it, and its collection frees what was deleted.
+ * A store of an older version has no such keyspace: a reader finds nothing that was deleted. An
+ * older version that opens this store does not know of it, and its collection frees what was
+ * deleted.
  */
 #include "base/bytes.h"
 #include "base/check.h"

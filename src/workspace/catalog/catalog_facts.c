@@ -2,13 +2,14 @@
  *
  * catalog/catalog_facts.c: changes of tags, pins and deletions, for undo.
  *
- * A step is entered in the commit that makes its changes, with an order of its workspace as if it were a
- * checkpoint (I1; not checked: the two are in one batch). So orders say what came after what, and the
- * undo line adds the steps that are newer than itself as it adds checkpoints (ws_line.c).
+ * A step is entered in the commit that makes its changes, with an order of its workspace as if it
+ * were a checkpoint (I1; not checked: the two are in one batch). So orders say what came after
+ * what, and the undo line adds the steps that are newer than itself as it adds checkpoints
+ * (ws_line.c).
  *
- * What is not asked for by a person or a program is no step: expiry, tags that are part of a save, a repair, an undo. An
- * entry that this version cannot read counts as missing, and its step is passed over. A version that
- * does not know the keyspace leaves it alone.
+ * What is not asked for by a person or a program is no step: expiry, tags that are part of a save,
+ * a repair, an undo. An entry that this version cannot read counts as missing, and its step is
+ * passed over. A version that does not know the keyspace leaves it alone.
  */
 #include "catalog/catalog_facts.h"
 

@@ -51,8 +51,8 @@ struct firn_catalog_facts_change {
 };
 
 void firn_catalog_facts_deinit(struct firn_catalog_facts *facts);
-/* The name of a fact about a checkpoint, and the checkpoint's order and id. *out_id borrows. False if it
- * is none. */
+/* The name of a fact about a checkpoint, and the checkpoint's order and id. *out_id borrows. False
+ * if it is none. */
 firn_slice firn_catalog_facts_name(uint64_t order, const uint8_t *id,
                                    uint8_t out[FIRN_CATALOG_FACTS_NAME_SIZE]);
 bool firn_catalog_facts_read_name(firn_slice name, uint64_t *out_order, const uint8_t **out_id);
@@ -61,8 +61,8 @@ bool firn_catalog_facts_read_name(firn_slice name, uint64_t *out_order, const ui
 FIRN_MUST_CHECK int firn_catalog_facts_note(struct firn_catalog_facts *facts,
                                             const struct firn_catalog_facts_change *change,
                                             firn_error *err);
-/* Gives a tag or a pin a value, empty: takes it away, by the caller's batch; and adds that to a step,
- * unless it has the value. */
+/* Gives a tag or a pin a value, empty: takes it away, by the caller's batch; and adds that to a
+ * step, unless it has the value. */
 FIRN_MUST_CHECK int firn_catalog_facts_set(struct firn_catalog *catalog,
                                            struct firn_db_batch *batch, uint32_t workspace,
                                            struct firn_catalog_facts *facts, firn_slice name,
@@ -71,16 +71,16 @@ FIRN_MUST_CHECK int firn_catalog_facts_set(struct firn_catalog *catalog,
 FIRN_MUST_CHECK int firn_catalog_facts_value(struct firn_catalog *catalog, uint32_t workspace,
                                              firn_workspace_step_kind kind, firn_slice name,
                                              struct firn_buf *out, firn_error *err);
-/* Adds a step to the batch that makes its changes, with the next order of the workspace, which advances.
- * A step that changes nothing, or too much, is not added. */
+/* Adds a step to the batch that makes its changes, with the next order of the workspace, which
+ * advances. A step that changes nothing, or too much, is not added. */
 FIRN_MUST_CHECK int firn_catalog_facts_put(struct firn_catalog *catalog,
                                            struct firn_db_batch *batch, firn_slice root,
                                            struct firn_catalog_workspace *workspace,
                                            const struct firn_catalog_facts *facts, int64_t now_ns,
                                            firn_error *err);
 
-/* Fills *out, which the caller deinits, also after a failure. FIRN_NOT_FOUND if there is no step with
- * this order, or none that this version knows. */
+/* Fills *out, which the caller deinits, also after a failure. FIRN_NOT_FOUND if there is no step
+ * with this order, or none that this version knows. */
 FIRN_MUST_CHECK int firn_catalog_facts_get(struct firn_catalog *catalog, uint32_t workspace,
                                            uint64_t order, struct firn_catalog_facts *out,
                                            firn_error *err);

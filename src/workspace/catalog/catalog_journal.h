@@ -6,8 +6,8 @@
  *
  *   be32 workspace → u8 format (1) | u8 state | u8 flags (1: an undo or a redo, 2: it left out
  *                    entries that it could not change, 4: a redo, 8: a revert) | 8 tag |
- *                    16 safety | 16 before | 16 target | varint count | count sized paths | sized previous
- *                    entry, or empty | varint 0 (end; a tag of a later version is refused)
+ *                    16 safety | 16 before | 16 target | varint count | count sized paths | sized
+ *                    previous entry, or empty | varint 0 (end; a tag of a later version is refused)
  */
 #ifndef FIRN_CATALOG_CATALOG_JOURNAL_H
 #define FIRN_CATALOG_CATALOG_JOURNAL_H

@@ -2,11 +2,13 @@
  *
  * catalog/catalog_line.c: the undo line of a workspace as an entry of the store.
  *
- * The entry refers to checkpoints by their orders. Saves do not write it: ws_line.c adds the checkpoints
- * that are newer than `through` each time it reads the line. Undo passes over checkpoints that have
- * been deleted. So an entry can be incomplete but never wrong, and a malformed one counts as missing.
+ * The entry refers to checkpoints by their orders. Saves do not write it: ws_line.c adds the
+ * checkpoints that are newer than `through` each time it reads the line. Undo passes over
+ * checkpoints that have been deleted. So an entry can be incomplete but never wrong, and a
+ * malformed one counts as missing.
  *
- * Steps that change facts stand between the states, each of which is a tree. The first item is a state
+ * Steps that change facts stand between the states, each of which is a tree. The first item is a
+ * state
  * (I1), so that at each item there is one.
  */
 #include "catalog/catalog_line.h"
@@ -93,8 +95,8 @@ remove_item(struct firn_catalog_line *line, size_t i)
     line->cursor -= i <= line->cursor && line->cursor > 0 ? 1 : 0;
 }
 
-/* Drops the oldest item of a full line; not the first state while steps of facts need it (I1), nor the
- * present one. */
+/* Drops the oldest item of a full line; not the first state while steps of facts need it (I1), nor
+ * the present one. */
 static void
 make_room(struct firn_catalog_line *line)
 {

@@ -44,8 +44,8 @@ size_t firn_catalog_line_count(const struct firn_catalog_line *line);
  * smaller than the count. */
 struct firn_catalog_line_state *firn_catalog_line_at(const struct firn_catalog_line *line,
                                                      size_t i);
-/* The index of the state with an order that is nearest to the cursor, at or before it (back) or after
- * it (ahead); false if there is none. */
+/* The index of the state with an order that is nearest to the cursor, at or before it (back) or
+ * after it (ahead); false if there is none. */
 bool firn_catalog_line_find_back(const struct firn_catalog_line *line, uint64_t order, size_t *out);
 bool firn_catalog_line_find_ahead(const struct firn_catalog_line *line, uint64_t order,
                                   size_t *out);
@@ -55,15 +55,16 @@ FIRN_MUST_CHECK int firn_catalog_line_add(struct firn_catalog_line *line,
                                           firn_error *err);
 /* Whether the item is a step that changes facts. */
 bool firn_catalog_line_is_facts(const struct firn_catalog_line *line, size_t i);
-/* The index of the state at an item: its own or, of a step that changes facts, the last one before it. */
+/* The index of the state at an item: its own or, of a step that changes facts, the last one before
+ * it. */
 size_t firn_catalog_line_state_at(const struct firn_catalog_line *line, size_t i);
-/* Adds a step that changes facts, after the cursor, which moves to it. The states after it stay, those of its kind
- * that were undone are dropped. Does nothing in an empty line. */
+/* Adds a step that changes facts, after the cursor, which moves to it. The states after it stay,
+ * those of its kind that were undone are dropped. Does nothing in an empty line. */
 FIRN_MUST_CHECK int firn_catalog_line_insert(struct firn_catalog_line *line,
                                              const struct firn_catalog_line_state *step,
                                              firn_error *err);
-/* Drops the steps that change facts between two indices, of which only the last is included. The cursor stays at its
- * item, or goes to the one before. */
+/* Drops the steps that change facts between two indices, of which only the last is included. The
+ * cursor stays at its item, or goes to the one before. */
 void firn_catalog_line_drop_facts(struct firn_catalog_line *line, size_t after, size_t last);
 /* Moves the cursor to another item. The states that it passes over are marked, and the one that
  * it reaches is not: a redo goes back to where the undo was done. */

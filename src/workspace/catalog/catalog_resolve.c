@@ -5,9 +5,10 @@
  *
  * reference.c says what kind of reference a text is. Here the checkpoint is looked up: first the
  * base, then, for "~N", the N-th before it. Except for a tag, both are walks from the newest record
- * to older ones. A walk ends as soon as the answer is known; the beginning of an id and a time need all
- * of it, because an older record may have the same prefix, or a later time after a clock was set back. The
- * error for an ambiguous prefix names two candidates with enough letters to tell them apart.
+ * to older ones. A walk ends as soon as the answer is known; the beginning of an id and a time need
+ * all of it, because an older record may have the same prefix, or a later time after a clock was
+ * set back. The error for an ambiguous prefix names two candidates with enough letters to tell them
+ * apart.
  *
  * A day of the week is a tag, if there is one of that name, and otherwise a time.
  *

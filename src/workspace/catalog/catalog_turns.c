@@ -87,7 +87,8 @@ copy_entry(firn_slice key, firn_slice value, struct firn_buf *out, firn_error *e
                : firn_error_no_memory(err, "a turn");
 }
 
-/* Fills *turn from a copied entry, of which key_size bytes are its key. False for a malformed one. */
+/* Fills *turn from a copied entry, of which key_size bytes are its key. False for a malformed
+ * one. */
 static bool
 turn_of(const struct firn_buf *entry, size_t key_size, firn_workspace_turn *turn)
 {

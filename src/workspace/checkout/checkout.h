@@ -51,7 +51,8 @@ struct firn_checkout_options {
     /* *out_size: the size of the part of the path that names the entry that was left out. NULL: no
      * reasons are known. */
     enum firn_checkout_unsaved (*unsaved_why)(void *ctx, firn_slice path, size_t *out_size);
-    /* Whether a directory holds an entry that was left out, at any depth: it stays. NULL if unsaved_why is. */
+    /* Whether a directory holds an entry that was left out, at any depth: it stays. NULL if
+     * unsaved_why is. */
     bool (*holds_unsaved)(void *ctx, firn_slice dir);
     void *unsaved;                       /* their ctx */
     struct firn_checkout_stores *stores; /* in the tree on disk; may be NULL */

@@ -7,10 +7,10 @@
  * not be read. Such an entry was not saved, so it must not be replaced or removed (I1): it stays,
  * nothing is put in its place, and that is reported (checkout.c). If it equals what would be
  * written, or is the lock of a store, there is nothing to do (I3). A directory to be removed that
- * holds such entries stays, and is no change; one that must become a file and holds some stays with everything in it.
- * Only files that a store in the tree makes again are removed with their directory
- * (checkout_stores.c). The target of a hard link must be in the tree: a link is never made to any
- * other file of that name (I2).
+ * holds such entries stays, and is no change; one that must become a file and holds some stays with
+ * everything in it. Only files that a store in the tree makes again are removed with their
+ * directory (checkout_stores.c). The target of a hard link must be in the tree: a link is never
+ * made to any other file of that name (I2).
  *
  * If there are stores in the tree, a first pass, which reports nothing, finds those that will
  * change. Only then is it known which of their files have to be replaced although both trees have

@@ -123,11 +123,11 @@ out:
 /* One entry of a tree, made on disk.
  *
  * A file is created under a free name; no existing file is opened (I6; not checked, like (I7) and
- * (I8): the kernel sees to it, and tests look), so nothing can be written through a symbolic or hard link to something
- * else. Content is verified piece by piece; if the whole does not verify, or anything else fails,
- * the file is removed. The pieces of a large file come from several threads, in any order, and are
- * verified as a whole: until then the file has a temporary name, or is in a directory that was
- * empty.
+ * (I8): the kernel sees to it, and tests look), so nothing can be written through a symbolic or
+ * hard link to something else. Content is verified piece by piece; if the whole does not verify, or
+ * anything else fails, the file is removed. The pieces of a large file come from several threads,
+ * in any order, and are verified as a whole: until then the file has a temporary name, or is in a
+ * directory that was empty.
  *
  * Order of metadata (I7): owner, because it clears set-id bits and capabilities; attributes, while
  * the mode still lets the owner write them, or is made to; mode; time last. If the owner cannot be

@@ -20,8 +20,8 @@ struct verifying {
     uint64_t count;
     struct firn_buf path; /* of the first one in the order of paths */
     firn_error error;
-    /* The content that was verified last, and the result. Files with the same content come one after the other
-     * (checkout_batch.c), so each is verified about once. */
+    /* The content that was verified last, and the result. Files with the same content come one
+     * after the other (checkout_batch.c), so each is verified about once. */
     firn_hash last;
     uint64_t last_size; /* 0: none */
     int last_rc;

@@ -46,7 +46,8 @@ struct firn_difference_walk_change {
     bool is_entered; /* a directory on both sides whose objects differ: changes below it follow */
 };
 
-/* Which bits differ between two entries of one name. The contents of two directories are not compared. */
+/* Which bits differ between two entries of one name. The contents of two directories are not
+ * compared. */
 unsigned firn_difference_walk_what(const struct firn_tree_entry *before,
                                    const struct firn_tree_entry *after);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * difference/difference_content.c: the content of one file in memory, for comparing and merging lines.
+ * difference/difference_content.c: the content of one file in memory, for comparing and merging
+ * lines.
  *
  * A version in a checkpoint is read from the packs, verified. A version on the disk is read again,
  * because the scan that found it kept only its hash. It is read below the root without following

@@ -16,8 +16,8 @@
  * by their hashes, as are the counts of forgotten directories. So the work for many checkpoints of
  * one workspace depends on what they do not share.
  *
- * Both walks keep their stack on the heap, bounded by FIRN_TREE_DEPTH_MAX. The entry of a directory is
- * borrowed from its parent's iterator, which does not move before the directory is done (I2).
+ * Both walks keep their stack on the heap, bounded by FIRN_TREE_DEPTH_MAX. The entry of a directory
+ * is borrowed from its parent's iterator, which does not move before the directory is done (I2).
  */
 #include "difference/difference.h"
 

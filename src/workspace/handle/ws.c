@@ -254,8 +254,8 @@ trust_begun(struct firn_ws *ws, struct firn_ws_opened *opened, firn_error *err)
     return firn_error_set(err, rc, "the store could not be recorded as yours: %.800s", why.text);
 }
 
-/* A store that was found inside the workspace is opened below the root that is open: the way to it may
- * lead elsewhere by now. */
+/* A store that was found inside the workspace is opened below the root that is open: the way to it
+ * may lead elsewhere by now. */
 static int
 open_store_dir(struct firn_ws *ws, enum firn_ws_open_mode mode, struct firn_ws_opened *opened,
                firn_error *err)
@@ -280,8 +280,8 @@ out:
     return rc;
 }
 
-/* Notes that this user made a store at a place of their choice. Without a data directory that cannot be
- * noted, and the store counts as one from elsewhere. */
+/* Notes that this user made a store at a place of their choice. Without a data directory that
+ * cannot be noted, and the store counts as one from elsewhere. */
 static int
 note_made(const struct firn_ws_opened *opened, firn_error *err)
 {

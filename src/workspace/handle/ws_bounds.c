@@ -2,13 +2,15 @@
  *
  * handle/ws_bounds.c: whether a store is known as this user's, and what one that is not may claim.
  *
- * What is done with a store from elsewhere is bounded by the bytes that are read of it. Objects are paid for where they are read
- * (objects/objects_budget.c). But a file of 86 KiB may be 20 GiB long, and a log or a run that claims those zeros as
- * records, with the right checksums, makes an opening read them all. So such a store is not opened if its files
- * are far larger than what the file system has allocated for them.
+ * What is done with a store from elsewhere is bounded by the bytes that are read of it. Objects are
+ * paid for where they are read (objects/objects_budget.c). But a file of 86 KiB may be 20 GiB long,
+ * and a log or a run that claims those zeros as records, with the right checksums, makes an opening
+ * read them all. So such a store is not opened if its files are far larger than what the file
+ * system has allocated for them.
  *
- * A store of firn has no holes to speak of: its files are compressed or short. A copy may have some, where space was
- * reserved, and a file system that compresses may allocate a few times less (FACTOR).
+ * A store of firn has no holes to speak of: its files are compressed or short. A copy may have
+ * some, where space was reserved, and a file system that compresses may allocate a few times less
+ * (FACTOR).
  */
 #include "base/check.h"
 #include "handle/ws_opened.h"

@@ -32,7 +32,8 @@ struct firn_ws {
     struct firn_place_located place;
     int64_t lock_timeout_ms;
     bool
-        never_waits; /* for the store's lock, whatever lock_timeout_ms says: a watch runs (watch.c) */
+        /* for the store's lock, whatever lock_timeout_ms says: a watch runs (watch.c) */
+        never_waits;
     struct firn_scan_sqlite sqlite;
     const struct firn_watchlink_local
         *watch;                  /* in this process; NULL: there may be one elsewhere */
@@ -73,18 +74,18 @@ FIRN_MUST_CHECK int firn_ws_opened_open(struct firn_ws *ws, enum firn_ws_open_mo
  * catalog of a named store calls a workspace. Then out->root is NULL. */
 FIRN_MUST_CHECK int firn_ws_opened_open_store(struct firn_ws *ws, enum firn_ws_open_mode mode,
                                               struct firn_ws_opened *out, firn_error *err);
-/* FIRN_UNTRUSTED if only the catalog of a named store says that the root is a workspace: nothing may
- * look at it (place_claim.c). */
+/* FIRN_UNTRUSTED if only the catalog of a named store says that the root is a workspace: nothing
+ * may look at it (place_claim.c). */
 FIRN_MUST_CHECK int firn_ws_check_root(const struct firn_ws *ws, firn_error *err);
 /* Notes that this user works on the root with the named store, unless that is noted. That it cannot
  * be noted is no failure: the next operation may have to name the root again. */
 FIRN_MUST_CHECK int firn_ws_note_root(struct firn_ws *ws, const uint8_t *store_id, firn_error *err);
-/* Whether this user made the store in the directory, or trusts it. What is done with any other store is bounded by
- * the bytes that are read of it (firn_objects_budget_begin). */
+/* Whether this user made the store in the directory, or trusts it. What is done with any other
+ * store is bounded by the bytes that are read of it (firn_objects_budget_begin). */
 FIRN_MUST_CHECK int firn_ws_bounds_is_known(const struct firn_ws *ws, struct firn_os_dir *store,
                                             bool *out, firn_error *err);
-/* FIRN_LIMIT if the files of a store are far longer than what is allocated for them. To be called before a store that is
- * not known is opened. */
+/* FIRN_LIMIT if the files of a store are far longer than what is allocated for them. To be called
+ * before a store that is not known is opened. */
 FIRN_MUST_CHECK int firn_ws_bounds_check_holes(struct firn_os_dir *store, firn_error *err);
 /* Closes everything after an operation that returned rc. Returns rc, or the result of closing if rc
  * is FIRN_OK. After a writing operation failed, the store is opened once more, which recovers it,
@@ -163,7 +164,8 @@ FIRN_MUST_CHECK int firn_ws_begun_is_foreign(struct firn_ws *ws,
 
 /* A zeroed struct is empty. */
 struct firn_ws_rules {
-    /* Of up to three checkpoints, the first one's first: the object, and rules for what was forgotten. */
+    /* Of up to three checkpoints, the first one's first: the object, and rules for what was
+     * forgotten. */
     struct firn_buf bytes[3];
     struct firn_buf forgotten[3];
     struct firn_ignore_rules sets; /* borrow from both */
@@ -187,7 +189,8 @@ FIRN_MUST_CHECK int firn_ws_rules_load(struct firn_objects *objects,
                                        struct firn_ws_rules *out, firn_error *err);
 /* The rules for a scan of the disk that is compared with a checkpoint, or restored to it:
  * - in sets those of the checkpoint, one plain set if its record names none, those of a second one,
- *   which may be NULL, and, if nothing was saved since the last restore, those of its safety checkpoint;
+ *   which may be NULL, and, if nothing was saved since the last restore, those of its safety
+ *   checkpoint;
  * - for today's rule files: dependencies as in the checkpoint; .gitignore files if they applied to
  *   either checkpoint or to the newest one, or apply today; sizes as today.
  * Fails like firn_ws_rules_load. */

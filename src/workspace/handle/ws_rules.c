@@ -14,8 +14,8 @@
  * apply if the rules of that checkpoint are damaged: what is left out is left alone.
  *
  * A restore may remove or change rule files, and then what they excluded is excluded by none on the
- * disk: the next restore would take it in. So the rules of a safety checkpoint stay in effect until the
- * next save, and the safety checkpoint that this restore makes has them again (I1; the model of
+ * disk: the next restore would take it in. So the rules of a safety checkpoint stay in effect until
+ * the next save, and the safety checkpoint that this restore makes has them again (I1; the model of
  * test_ws_ignore_model.c checks it).
  *
  * A restore in place loads the rules of the checkpoint first and passes them to the scan of the
@@ -110,7 +110,8 @@ load(struct firn_objects *objects, const struct firn_catalog_record *record, str
     return FIRN_OK;
 }
 
-/* Adds the sets of a further checkpoint, at index i of *rules, as far as they are not those of the first. */
+/* Adds the sets of a further checkpoint, at index i of *rules, as far as they are not those of the
+ * first. */
 static int
 load_more(struct firn_objects *objects, const struct firn_catalog_record *first,
           const struct firn_catalog_record *further, size_t i, struct firn_ws_rules *rules,
@@ -159,9 +160,10 @@ take_last(void *ctx, firn_slice bytes, const struct firn_catalog_record *record,
                : FIRN_EXISTS;
 }
 
-/* Adds the rules of the safety checkpoint of the last restore, if nothing was saved since (I1). Those that
- * are damaged, or have grown too large, do not count: without them a restore saves more than it should,
- * and loses nothing. Nor do paths that could not be read then: perhaps they can be now. */
+/* Adds the rules of the safety checkpoint of the last restore, if nothing was saved since (I1).
+ * Those that are damaged, or have grown too large, do not count: without them a restore saves more
+ * than it should, and loses nothing. Nor do paths that could not be read then: perhaps they can be
+ * now. */
 static int
 load_last(struct firn_ws_opened *opened, const struct firn_catalog_record *first,
           struct firn_ws_rules *rules, firn_error *err)

@@ -28,8 +28,9 @@ struct firn_objects;
 FIRN_MUST_CHECK int firn_objects_open(struct firn_db *db, struct firn_objects **out,
                                       firn_error *err);
 void firn_objects_close(struct firn_objects *objects);
-/* Bounds what is done with this store by the bytes that are read of it: it is not known as this user's (objects_budget.c).
- * All that reads objects may then fail with FIRN_LIMIT. Requires: nothing was read yet. */
+/* Bounds what is done with this store by the bytes that are read of it: it is not known as this
+ * user's (objects_budget.c). All that reads objects may then fail with FIRN_LIMIT. Requires:
+ * nothing was read yet. */
 void firn_objects_budget_begin(struct firn_objects *objects);
 /* The budget, to pay for what is done with objects besides reading them; NULL: no limit. */
 struct firn_budget *firn_objects_budget(const struct firn_objects *objects);
@@ -73,8 +74,9 @@ struct firn_objects_part_of {
     uint64_t offset;
     uint64_t length; /* may reach beyond the end */
 };
-/* Passes on a part of a content in order, with offsets in the whole; data.data is NULL for a hole of data.size bytes. Reads only the
- * pieces that the part touches, each verified by its own name; the name of the whole is not compared. */
+/* Passes on a part of a content in order, with offsets in the whole; data.data is NULL for a hole
+ * of data.size bytes. Reads only the pieces that the part touches, each verified by its own name;
+ * the name of the whole is not compared. */
 FIRN_MUST_CHECK int
 firn_objects_part(struct firn_objects *objects, struct firn_packfile_scratch *scratch,
                   const struct firn_objects_part_of *of,
@@ -146,7 +148,8 @@ FIRN_MUST_CHECK int firn_objects_session_begin(struct firn_objects *objects, int
 /* Records in the list of packs that the new one was compressed at this level, so that no collection
  * lowers the level. FIRN_OBJECTS_SESSION_LEVEL records nothing. */
 void firn_objects_session_remember_level(struct firn_objects_session *session, int level);
-/* The pack takes the place of others, which take up more: its entries count as deletes do on a full disk. */
+/* The pack takes the place of others, which take up more: its entries count as deletes do on a full
+ * disk. */
 void firn_objects_session_free_space(struct firn_objects_session *session);
 /* As firn_packfile_writer_set_frame_size. */
 void firn_objects_session_set_frame_size(struct firn_objects_session *session, size_t size);
@@ -173,8 +176,8 @@ FIRN_MUST_CHECK int firn_objects_session_lane_move(struct firn_objects_session_l
                                                    enum firn_packfile_kind kind,
                                                    const firn_hash *hash, firn_slice content,
                                                    firn_error *err);
-/* Adds a whole frame of another pack, as lane_move does with each of its objects, without compressing
- * it again. Requires: the session has none of these objects. */
+/* Adds a whole frame of another pack, as lane_move does with each of its objects, without
+ * compressing it again. Requires: the session has none of these objects. */
 FIRN_MUST_CHECK int firn_objects_session_lane_copy(struct firn_objects_session_lane *lane,
                                                    const struct firn_packfile_frame_object *objects,
                                                    size_t count, enum firn_codec codec,
@@ -216,8 +219,8 @@ FIRN_MUST_CHECK int firn_objects_retire_collect(struct firn_objects *objects,
 
 /* Removes what a crash or a failed save left: temporary files, and a pack that the list does not
  * name. Then collects retired packs. FIRN_CORRUPT, with nothing removed, if there are packs that no
- * crash can have left; FIRN_UNTRUSTED if the file of a pack in the list is not firn's own. Requires: db is
- * writable. */
+ * crash can have left; FIRN_UNTRUSTED if the file of a pack in the list is not firn's own.
+ * Requires: db is writable. */
 FIRN_MUST_CHECK int firn_objects_leftovers_remove(struct firn_objects *objects, firn_error *err);
 /* Checks for such packs as firn_objects_leftovers_remove does, and removes nothing. */
 FIRN_MUST_CHECK int firn_objects_leftovers_check(struct firn_objects *objects, firn_error *err);
@@ -334,8 +337,8 @@ FIRN_MUST_CHECK int firn_objects_index_decode_hash(firn_slice key, firn_hash *ou
 FIRN_MUST_CHECK int
 firn_objects_index_decode_place(firn_slice bytes, struct firn_objects_place *out, firn_error *err);
 
-/* Writes FIRN_OBJECTS_INDEX_PACK_KEY_SIZE and at most FIRN_OBJECTS_INDEX_PACK_SIZE_MAX bytes; returns the
- * size of the value. */
+/* Writes FIRN_OBJECTS_INDEX_PACK_KEY_SIZE and at most FIRN_OBJECTS_INDEX_PACK_SIZE_MAX bytes;
+ * returns the size of the value. */
 size_t firn_objects_index_encode_pack(const struct firn_objects_index_pack *pack, uint8_t *out_key,
                                       uint8_t *out_value);
 FIRN_MUST_CHECK int firn_objects_index_decode_pack(firn_slice key, firn_slice value,

@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * objects/objects_budget.c: what reading objects earns and costs, in a store that is not known as this user's.
+ * objects/objects_budget.c: what reading objects earns and costs, in a store that is not known as
+ * this user's.
  *
- * Every object is read through firn_objects_read_raw and its like (objects.c), which pay here: for the look-up, for
- * each byte that was decompressed, and for each byte of the object. A frame of a pack earns its stored bytes when it is read for the
- * first time (I1), and no pack earns more than the file system has allocated for it, since a hole costs nothing to make. What is done
- * with the objects is paid for where it is done: entries by tree_iterator.c, paths by the walks, zeros by
+ * Every object is read through firn_objects_read_raw and its like (objects.c), which pay here: for
+ * the look-up, for each byte that was decompressed, and for each byte of the object. A frame of a
+ * pack earns its stored bytes when it is read for the first time (I1), and no pack earns more than
+ * the file system has allocated for it, since a hole costs nothing to make. What is done with the
+ * objects is paid for where it is done: entries by tree_iterator.c, paths by the walks, zeros by
  * those that hash or write them.
  *
- * The pieces of a list earn before they are read (firn_objects_budget_expect), because a list may begin with a
- * hole that takes long, and the data comes after it.
+ * The pieces of a list earn before they are read (firn_objects_budget_expect), because a list may
+ * begin with a hole that takes long, and the data comes after it.
  *
  * Memory: 12 bytes for each frame that was read.
  */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * objects/objects_index.c: encoding and decoding of the two keyspaces through which objects are found.
+ * objects/objects_index.c: encoding and decoding of the two keyspaces through which objects are
+ * found.
  *
  * The index is derived data: every pack lists its own objects, so a lost index can be rebuilt from
  * the packs. There is an entry for each object of a store, so entries are small: about ten bytes

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * objects/objects_internal.h: what the files of this room share. Only objects*.c and tests include it.
+ * objects/objects_internal.h: what the files of this room share. Only objects*.c and tests include
+ * it.
  */
 #ifndef FIRN_OBJECTS_OBJECTS_INTERNAL_H
 #define FIRN_OBJECTS_OBJECTS_INTERNAL_H
@@ -93,7 +94,8 @@ FIRN_MUST_CHECK int firn_objects_stream_piece(struct firn_objects *objects,
 
 void firn_objects_budget_init(struct firn_objects *objects);
 void firn_objects_budget_deinit(struct firn_objects *objects);
-/* Pays for an object that was read from an open file: `bytes` were decompressed and passed on. FIRN_LIMIT. */
+/* Pays for an object that was read from an open file: `bytes` were decompressed and passed on.
+ * FIRN_LIMIT. */
 FIRN_MUST_CHECK int firn_objects_budget_read(struct firn_objects *objects,
                                              const struct firn_packfile *file,
                                              const struct firn_objects_place *place, uint64_t bytes,

@@ -14,8 +14,9 @@
  * once in it: the log is damaged, or was truncated from outside. That pack may have the only copy
  * of some data, so in this case nothing is removed, and nothing is written.
  *
- * (I3) Nothing is written either while a pack of the list is there as a file that firn does not know
- *      as its own (os/os_guard.h): what is in it would be given up although the user may have it.
+ * (I3) Nothing is written either while a pack of the list is there as a file that firn does not
+ *      know as its own (os/os_guard.h): what is in it would be given up although the user may have
+ *      it.
  */
 #include "base/check.h"
 #include "base/mem.h"

@@ -2,12 +2,14 @@
  *
  * objects/objects_part.c: a part of a content.
  *
- * Only the pieces that the part touches are read, and each is compared with its own name before any of it is passed on. What is named by the
- * content's own hash is the content as a whole, so that is not compared here: a list is covered by the checksum of its frame, and a list of
- * cells by its name.
+ * Only the pieces that the part touches are read, and each is compared with its own name before any
+ * of it is passed on. What is named by the content's own hash is the content as a whole, so that is
+ * not compared here: a list is covered by the checksum of its frame, and a list of cells by its
+ * name.
  *
- * Of a list of pieces all items up to the end of the part are looked at, of a list of cells those of one list a level. Lists of cells are at
- * most three deep, and each has the level and the size that the one above requires (I1), so the recursion is bounded.
+ * Of a list of pieces all items up to the end of the part are looked at, of a list of cells those
+ * of one list a level. Lists of cells are at most three deep, and each has the level and the size
+ * that the one above requires (I1), so the recursion is bounded.
  *
  * Memory: the lists, and one object.
  */

@@ -20,10 +20,11 @@
  * after each, so that it can end a reading at any time. Content of 16 GiB and more is named without
  * the zeros of holes (objects_cells.c).
  *
- * (I2) Content that is far larger than its different pieces is not hashed as a whole (packfile_thin.c):
- * the work is bounded by what is passed on and, where nothing is, by what was read (not checked here). A store
- * that is not known as this user's has a budget instead (objects_budget.c), and every whole is hashed: otherwise a list
- * could have the name of a file that is saved there later, and take its place.
+ * (I2) Content that is far larger than its different pieces is not hashed as a whole
+ * (packfile_thin.c): the work is bounded by what is passed on and, where nothing is, by what was
+ * read (not checked here). A store that is not known as this user's has a budget instead
+ * (objects_budget.c), and every whole is hashed: otherwise a list could have the name of a file
+ * that is saved there later, and take its place.
  *
  * Small pieces are gathered until there are 256 KiB, for two reasons: sink is called less often,
  * and the hash of the whole is fast only over long stretches that begin at multiples of their
@@ -189,7 +190,8 @@ stream_inner(struct streaming *stream, const struct firn_packfile_piece *piece, 
     return rc;
 }
 
-/* What a piece is remembered by: the same object may be named with another size, which is damage. */
+/* What a piece is remembered by: the same object may be named with another size, which is
+ * damage. */
 struct seen {
     firn_hash hash;
     uint64_t size;

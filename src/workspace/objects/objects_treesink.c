@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * objects/objects_treesink.c: a sink that keeps directory objects in memory, and a source that reads
- * them back.
+ * objects/objects_treesink.c: a sink that keeps directory objects in memory, and a source that
+ * reads them back.
  *
  * A comparison with a checkpoint scans the workspace without storing anything. It needs the present
  * directories, about 75 bytes an entry, and those of the checkpoint, which come from the store. So

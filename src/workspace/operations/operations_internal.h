@@ -103,7 +103,8 @@ FIRN_MUST_CHECK int firn_ws_save_tree_scan(struct firn_ws_opened *opened,
 FIRN_MUST_CHECK int firn_ws_save_tree_seal(struct firn_ws_opened *opened,
                                            struct firn_ws_save_tree *tree, firn_error *err);
 void firn_ws_save_tree_deinit(struct firn_ws_save_tree *tree);
-/* Copies the records of earlier checkpoints that are in no pack into that of a session, if it will be one. */
+/* Copies the records of earlier checkpoints that are in no pack into that of a session, if it will
+ * be one. */
 FIRN_MUST_CHECK int firn_ws_save_tree_pack_records(struct firn_ws_opened *opened,
                                                    struct firn_objects_session *session,
                                                    bool *out_packed, firn_error *err);
@@ -113,7 +114,8 @@ bool firn_ws_save_tree_is_stored(const struct firn_ws_save_tree *tree);
  * sealed. stored reads the directories that are in the store. */
 struct firn_tree_source firn_ws_save_tree_source(struct firn_ws_save_tree *tree,
                                                  const struct firn_tree_source *stored);
-/* Makes the record of a checkpoint of that tree, without a parent. *out borrows from tree, request and ws. */
+/* Makes the record of a checkpoint of that tree, without a parent. *out borrows from tree, request
+ * and ws. */
 FIRN_MUST_CHECK int firn_ws_save_make_record(struct firn_ws *ws, struct firn_ws_opened *opened,
                                              const struct firn_ws_save_request *request,
                                              const struct firn_ws_save_tree *tree,
@@ -212,8 +214,8 @@ FIRN_MUST_CHECK int firn_ws_line_settle(struct firn_ws_restoring *restoring,
                                         const struct firn_difference_walk_side *before,
                                         const struct firn_checkout_options *options,
                                         firn_error *err);
-/* Reads the record of the present state of the line, if it was not deleted (has_here). Requires: the
- * line is loaded and not empty. */
+/* Reads the record of the present state of the line, if it was not deleted (has_here). Requires:
+ * the line is loaded and not empty. */
 FIRN_MUST_CHECK int firn_ws_line_read_here(struct firn_ws_restoring *restoring, firn_error *err);
 /* Whether restoring the present state of the line would change the directory; how many files is in
  * restoring->edits. */
@@ -236,10 +238,10 @@ FIRN_MUST_CHECK int firn_ws_line_put(struct firn_ws_restoring *restoring,
 FIRN_MUST_CHECK int firn_ws_steps_look_at_disk(struct firn_ws_restoring *restoring,
                                                const firn_callbacks *callbacks, bool *out_differs,
                                                firn_error *err);
-/* Undo and redo of the step that changes facts (facts_at). If the directory differs from the present
- * state, it is not taken: then *out_differs is true, and what a restore is to do stands in *restoring.
- * A value that is not as the step left it stays; a notice says so. is_idle: all values were as they are
- * to be. */
+/* Undo and redo of the step that changes facts (facts_at). If the directory differs from the
+ * present state, it is not taken: then *out_differs is true, and what a restore is to do stands in
+ * *restoring. A value that is not as the step left it stays; a notice says so. is_idle: all values
+ * were as they are to be. */
 FIRN_MUST_CHECK int firn_ws_facts_take(struct firn_ws_restoring *restoring, bool *out_differs,
                                        firn_error *err);
 /* Commits the changes in a batch as a step, with full durability; nothing, if there are none. */
@@ -277,7 +279,8 @@ struct firn_ws_rules_today firn_ws_restore_today(const struct firn_ws_restoring 
 void firn_ws_restore_report(struct firn_ws_restoring *restoring,
                             const struct firn_checkout *checkout);
 
-/* Brings the workspace to restoring->record. Requires: what a pending restore left has been recovered. */
+/* Brings the workspace to restoring->record. Requires: what a pending restore left has been
+ * recovered. */
 FIRN_MUST_CHECK int firn_ws_restore_in_place(struct firn_ws_restoring *restoring, firn_error *err);
 
 /* Finishes a pending restore of an opened workspace. A restore that had moved nothing yet is
@@ -367,8 +370,8 @@ struct firn_ws_compare_options {
 };
 
 /* Scans the disk as a save would now, with the options of the checkpoint: what today's rules
- * exclude is missing on the disk's side (firn_ws_compare_is_left_alone). *out must not move; the caller deinits it, also after a
- * failure. record is borrowed. */
+ * exclude is missing on the disk's side (firn_ws_compare_is_left_alone). *out must not move; the
+ * caller deinits it, also after a failure. record is borrowed. */
 FIRN_MUST_CHECK int firn_ws_compare_init(struct firn_ws_compare *out, struct firn_ws *ws,
                                          struct firn_ws_opened *opened,
                                          const struct firn_catalog_record *record,
@@ -382,7 +385,8 @@ FIRN_MUST_CHECK int firn_ws_compare_init_for_restore(
     const struct firn_ws_compare_options *options, firn_error *err);
 void firn_ws_compare_deinit(struct firn_ws_compare *compare);
 /* Whether a change is none, because the entry is on the disk, and only missing on its side because
- * today's rules exclude it. Requires: firn_ws_compare_init; the scan is over; one thread at a time. */
+ * today's rules exclude it. Requires: firn_ws_compare_init; the scan is over; one thread at a
+ * time. */
 FIRN_MUST_CHECK int firn_ws_compare_is_left_alone(struct firn_ws_compare *compare,
                                                   const struct firn_difference_walk_change *change,
                                                   bool *out, firn_error *err);
@@ -396,8 +400,8 @@ FIRN_MUST_CHECK int firn_ws_compare_tell_left_alone(struct firn_ws_compare *comp
 struct firn_ws_restore_dry {
     const struct firn_catalog_record *record; /* its rules apply */
     const struct firn_catalog_record *second; /* and so do its; may be NULL */
-    /* Says what is to be restored, once the disk has been scanned: the `after` of the options, which is
-     * the tree of `record` else, and what else depends on it. */
+    /* Says what is to be restored, once the disk has been scanned: the `after` of the options,
+     * which is the tree of `record` else, and what else depends on it. */
     int (*choose)(void *ctx, const struct firn_ws_compare *compare,
                   struct firn_checkout_options *options, firn_error *err);
     void *ctx;

@@ -11,10 +11,10 @@
  * Directories that a watch reports as unchanged since the newest checkpoint are not visited
  * (watchlink.c).
  *
- * A checkpoint may have entries that today's rules exclude: rules are added, and imports take what a
- * source has. A restore leaves such an entry alone while it is on the disk, so it is no difference
- * either: it must not be called removed (I1). Only entries that the checkpoint has and a rule
- * excludes are looked up on the disk.
+ * A checkpoint may have entries that today's rules exclude: rules are added, and imports take what
+ * a source has. A restore leaves such an entry alone while it is on the disk, so it is no
+ * difference either: it must not be called removed (I1). Only entries that the checkpoint has and a
+ * rule excludes are looked up on the disk.
  */
 #include "operations/operations_internal.h"
 

@@ -139,7 +139,8 @@ collect_rename(void *ctx, const struct firn_difference_walk_change *change, firn
                : rc;
 }
 
-/* Whether the contents of the two sides of a change are not too much; takes them from what is left. */
+/* Whether the contents of the two sides of a change are not too much; takes them from what is
+ * left. */
 static bool
 has_budget(struct difference *difference, const struct firn_difference_walk_change *change)
 {
@@ -321,7 +322,8 @@ struct sides {
     struct firn_catalog_record after;
 };
 
-/* Compares a checkpoint with the one before it, or, if there is none or nothing is asked for, with an empty tree. */
+/* Compares a checkpoint with the one before it, or, if there is none or nothing is asked for, with
+ * an empty tree. */
 static int
 compare_with_previous(struct difference *difference, struct firn_ws_opened *opened,
                       struct sides *sides, firn_error *err)
@@ -405,8 +407,8 @@ firn_ws_difference(struct firn_ws *ws, const firn_workspace_diff_options *option
 
 /* ---- the history ----
  *
- * The records of the catalog are read from the newest on, and each is compared when it is met, so the
- * first results come at once. */
+ * The records of the catalog are read from the newest on, and each is compared when it is met, so
+ * the first results come at once. */
 
 struct history {
     struct firn_ws_opened *opened;

@@ -2,15 +2,17 @@
  *
  * operations/ws_facts.c: steps that change facts: tags, pins, deletions.
  *
- * Such a step is made in the commit of its changes (catalog_facts.c), and joins the undo line when that
- * is read next (ws_line.c). Its undo gives each value back that it had before, its redo the one after,
- * in the commit that moves the line's cursor (I1; not checked: the two are in one batch). No file is
- * touched. Edits that were not saved are newer than any step, so an undo takes back those first.
+ * Such a step is made in the commit of its changes (catalog_facts.c), and joins the undo line when
+ * that is read next (ws_line.c). Its undo gives each value back that it had before, its redo the
+ * one after, in the commit that moves the line's cursor (I1; not checked: the two are in one
+ * batch). No file is touched. Edits that were not saved are newer than any step, so an undo takes
+ * back those first.
  *
- * A value is given back only if it is the one that the step left (I2; not checked: take_value compares). Any other value was given by what is
- * no step, such as an expiry, a repair or an older version: it stays, and the caller is told, as of a
- * file that a restore has to leave alone. The step is taken nevertheless, so that those before it can
- * be. The same holds for a checkpoint that is gone: it can be neither tagged nor pinned.
+ * A value is given back only if it is the one that the step left (I2; not checked: take_value
+ * compares). Any other value was given by what is no step, such as an expiry, a repair or an older
+ * version: it stays, and the caller is told, as of a file that a restore has to leave alone. The
+ * step is taken nevertheless, so that those before it can be. The same holds for a checkpoint that
+ * is gone: it can be neither tagged nor pinned.
  */
 #include "base/check.h"
 #include "base/slice.h"
@@ -31,8 +33,8 @@ struct taking {
 
 enum being { BEING_GONE, BEING_ALIVE, BEING_DELETED };
 
-/* Whether the checkpoint with an order and an id exists, or can be brought back. *out_number: its number,
- * unless it is gone. bytes is overwritten. */
+/* Whether the checkpoint with an order and an id exists, or can be brought back. *out_number: its
+ * number, unless it is gone. bytes is overwritten. */
 static int
 look_up(struct firn_ws_opened *opened, uint64_t order, const uint8_t *id, struct firn_buf *bytes,
         enum being *out, uint64_t *out_number, firn_error *err)
@@ -59,8 +61,8 @@ look_up(struct firn_ws_opened *opened, uint64_t order, const uint8_t *id, struct
     return FIRN_OK;
 }
 
-/* Whether two values of a tag or a pin are about the same checkpoint, or both are none. The time does not
- * matter. */
+/* Whether two values of a tag or a pin are about the same checkpoint, or both are none. The time
+ * does not matter. */
 static bool
 is_same(firn_slice a, firn_slice b)
 {
@@ -335,7 +337,8 @@ make_room(struct firn_ws_facts_told *told, firn_error *err)
     return FIRN_OK;
 }
 
-/* One side of a change: the id in text, of the checkpoint that it is about, its number, and the value. */
+/* One side of a change: the id in text, of the checkpoint that it is about, its number, and the
+ * value. */
 static int
 tell_side(struct firn_ws_opened *opened, firn_workspace_step_kind kind,
           const struct firn_catalog_facts_change *change, firn_slice value, char *text,

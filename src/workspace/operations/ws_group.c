@@ -2,23 +2,25 @@
  *
  * operations/ws_group.c: saves that become durable together.
  *
- * An import makes hundreds of checkpoints, and nobody needs each of them to be on disk before the next. So the store stays
- * open from the beginning to the end of a group, all scans add to one session, which becomes one pack, and the records
- * and tags wait in one batch:
+ * An import makes hundreds of checkpoints, and nobody needs each of them to be on disk before the
+ * next. So the store stays open from the beginning to the end of a group, all scans add to one
+ * session, which becomes one pack, and the records and tags wait in one batch:
  *
  *   save, each   scan into the session; record and tag into the batch
  *   end          seal the pack; index it; one commit with full durability of the batch
  *
- * This is the order of a single save (ws_save.c), with many records in place of one: after a crash there are all
- * checkpoints of the group, or none and a pack that the next writer removes (I1; not checked: tests kill it).
+ * This is the order of a single save (ws_save.c), with many records in place of one: after a crash
+ * there are all checkpoints of the group, or none and a pack that the next writer removes (I1; not
+ * checked: tests kill it).
  *
- * New directories are kept in memory as well, since later scans of the group compare with them and the pack cannot be
- * read yet. Memos of the stat cache name them before they are in the store, so they are kept under a number of their own
- * (FIRN_STATCACHE_COPIES) that only scans of a group use; a group forgets them when it begins, so none that a crash left
- * is ever used (I2; not checked: tests kill imports), and when it ends.
+ * New directories are kept in memory as well, since later scans of the group compare with them and
+ * the pack cannot be read yet. Memos of the stat cache name them before they are in the store, so
+ * they are kept under a number of their own (FIRN_STATCACHE_COPIES) that only scans of a group use;
+ * a group forgets them when it begins, so none that a crash left is ever used (I2; not checked:
+ * tests kill imports), and when it ends.
  *
- * If a scan fails, some of its objects may be known to the session and not in it. Then the group is broken: it cannot be
- * committed any more (I3; not checked: the flag is_broken refuses it).
+ * If a scan fails, some of its objects may be known to the session and not in it. Then the group is
+ * broken: it cannot be committed any more (I3; not checked: the flag is_broken refuses it).
  */
 #include <string.h>
 
@@ -189,7 +191,8 @@ firn_ws_group_end(struct firn_ws *ws, bool keep, firn_error *err)
     bool has_any = group->count > 0 || group->is_broken;
     int rc = keep && has_any ? commit(ws, group, err) : FIRN_OK;
     free_parts(group);
-    /* What was committed is durable: a store that cannot be closed properly is recovered by the next open. */
+    /* What was committed is durable: a store that cannot be closed properly is recovered by the
+     * next open. */
     FIRN_IGNORE(firn_ws_opened_close(ws, &group->opened, rc, NULL));
     firn_free(group);
     return rc;

@@ -4,12 +4,12 @@
  *
  * The line lists the states of the workspace, each by a checkpoint and the kind of step that led to
  * it. A save adds one; a restore or revert adds the state before it, if that was not saved, and the
- * one that it made. The line is brought up to date with the saves when it is read, and it is written
- * in the commit that ends a restore (I1; not checked: nothing else writes it). A restore that comes
- * to nothing leaves it alone, and one that is pending will write it. Without an entry the line is
- * derived from the catalog and the journal of the last restore. A checkpoint that was deleted, and can be brought
- * back, is a state, too: else nothing would stand before the step that deleted it, and the directory would seem to
- * have edits.
+ * one that it made. The line is brought up to date with the saves when it is read, and it is
+ * written in the commit that ends a restore (I1; not checked: nothing else writes it). A restore
+ * that comes to nothing leaves it alone, and one that is pending will write it. Without an entry
+ * the line is derived from the catalog and the journal of the last restore. A checkpoint that was
+ * deleted, and can be brought back, is a state, too: else nothing would stand before the step that
+ * deleted it, and the directory would seem to have edits.
  *
  * An undo of a directory that differs from the present state of the line brings that state back:
  * what it takes back are edits that were not saved, or a restore of some paths. Its safety
@@ -18,13 +18,14 @@
  * it: new work ends the states that could be redone (I2; not checked: firn_ws_line_settle refuses).
  * Their checkpoints stay.
  *
- * The undo of a turn goes to the state in which the last turn of an agent began, by the times of the
- * states. A turn that is over is known from the checkpoint after it, one that was interrupted from
- * the note of its beginning (catalog_turns.c), until the next one of its session begins.
+ * The undo of a turn goes to the state in which the last turn of an agent began, by the times of
+ * the states. A turn that is over is known from the checkpoint after it, one that was interrupted
+ * from the note of its beginning (catalog_turns.c), until the next one of its session begins.
  *
- * Steps that change facts (ws_facts.c) stand between the states, where they were made. What takes back
- * or brings back files alone, of a turn or of some paths, leaves facts as they are; an undo of a turn
- * drops such steps after the state that it goes to (I4; not checked: two calls of drop_facts).
+ * Steps that change facts (ws_facts.c) stand between the states, where they were made. What takes
+ * back or brings back files alone, of a turn or of some paths, leaves facts as they are; an undo of
+ * a turn drops such steps after the state that it goes to (I4; not checked: two calls of
+ * drop_facts).
  *
  * "Differs" means that restoring the state would change something. Entries that rules exclude or
  * that cannot be restored do not count, nor does the time of a directory.
@@ -99,8 +100,8 @@ is_new_state(struct firn_ws_opened *opened, const struct firn_catalog_line *line
     return rc;
 }
 
-/* A checkpoint that only ends a turn takes the place of the one of the same tree that was made in that turn
- * (ws_save.c). */
+/* A checkpoint that only ends a turn takes the place of the one of the same tree that was made in
+ * that turn (ws_save.c). */
 static int
 end_turn(struct firn_ws_opened *opened, struct firn_catalog_line *line,
          const struct firn_catalog_record *record, firn_error *err)
@@ -139,8 +140,8 @@ add_state(struct firn_ws_opened *opened, struct firn_catalog_line *line,
     return rc == FIRN_OK && *out_added ? firn_catalog_line_add(line, &state, err) : rc;
 }
 
-/* A checkpoint that is gone is not added. A checkpoint that a restore goes to may be older than that
- * restore, which is made now; any other is as old as its step. */
+/* A checkpoint that is gone is not added. A checkpoint that a restore goes to may be older than
+ * that restore, which is made now; any other is as old as its step. */
 static int
 add_state_of_id(struct firn_ws_opened *opened, struct firn_catalog_line *line, const uint8_t *id,
                 firn_workspace_step_kind kind, bool *out_added, firn_error *err)
@@ -374,8 +375,8 @@ find_by_time(struct firn_ws_restoring *restoring, int64_t time_ns, size_t *at, f
     return rc;
 }
 
-/* Moves *at to the newest state, at or before it, that an agent's turn ended with. *out_begun_ns is 0
- * if the beginning of the turn is not known. */
+/* Moves *at to the newest state, at or before it, that an agent's turn ended with. *out_begun_ns is
+ * 0 if the beginning of the turn is not known. */
 static int
 find_turn(struct firn_ws_restoring *restoring, size_t *at, int64_t *out_begun_ns, firn_error *err)
 {
@@ -447,8 +448,8 @@ find_open_turn(struct firn_ws_restoring *restoring, int64_t newer_than_ns, firn_
     return FIRN_OK;
 }
 
-/* If nothing was saved since an interrupted turn began, only a look at the disk can tell whether the
- * turn changed anything; firn_ws_line_settle decides. */
+/* If nothing was saved since an interrupted turn began, only a look at the disk can tell whether
+ * the turn changed anything; firn_ws_line_settle decides. */
 static int
 choose_last_turn(struct firn_ws_restoring *restoring, firn_error *err)
 {
@@ -589,7 +590,8 @@ out:
     return rc;
 }
 
-/* The directory has edits: an undo takes back those alone, the undo of a turn what it has chosen. */
+/* The directory has edits: an undo takes back those alone, the undo of a turn what it has
+ * chosen. */
 static int
 settle_edits(struct firn_ws_restoring *restoring, firn_error *err)
 {

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * operations/ws_reader.c: a store that stays open, for reading directories and files of its checkpoints
- * by hash.
+ * operations/ws_reader.c: a store that stays open, for reading directories and files of its
+ * checkpoints by hash.
  *
- * The store is open for reading, so a collection beside it keeps the packs that this reader may need
- * (objects_retire.c). Threads share the reader: each reads through a scratch of its own from a pool, which
- * gives the latest one first. Small files that lie in one frame are decompressed once when they are read one
- * after the other.
+ * The store is open for reading, so a collection beside it keeps the packs that this reader may
+ * need (objects_retire.c). Threads share the reader: each reads through a scratch of its own from a
+ * pool, which gives the latest one first. Small files that lie in one frame are decompressed once
+ * when they are read one after the other.
  *
- * A reader stays open for long, so each listing and each whole file has a budget of its own (objects/objects_budget.c). Parts
- * share one, since a search asks for one part after the other: what they read earns enough for reading it hundreds of times.
+ * A reader stays open for long, so each listing and each whole file has a budget of its own
+ * (objects/objects_budget.c). Parts share one, since a search asks for one part after the other:
+ * what they read earns enough for reading it hundreds of times.
  */
 #include "base/check.h"
 #include "base/mem.h"

@@ -3,19 +3,19 @@
  * operations/ws_restore.c: bringing a workspace, or another directory, to the state of a
  * checkpoint: what is restored, and where.
  *
- * For restores in place see ws_restore_in_place.c. If an earlier restore is pending, it is recovered
- * first. A restore of the whole tree then starts from what is there; before a restore of some paths
- * the pending one is finished, so that the rest of the tree does not stay half done.
+ * For restores in place see ws_restore_in_place.c. If an earlier restore is pending, it is
+ * recovered first. A restore of the whole tree then starts from what is there; before a restore of
+ * some paths the pending one is finished, so that the rest of the tree does not stay half done.
  *
  * A dry run compares in memory and stores nothing. Another directory must be empty or missing;
  * nothing in it can be lost, so nothing is saved first.
  *
  * Undo and redo restore a state of the undo line (ws_line.c). The undo of a pending restore takes
  * that restore back; the undo of a pending undo finishes it. Taking back restores
- * what the journal names: the safety checkpoint of the last restore that changed something, with the
- * paths of that restore. It is recorded in the journal too, so that taking back again brings back
- * what was taken away. A safety checkpoint that the journal does not name belongs to a restore that
- * came to nothing.
+ * what the journal names: the safety checkpoint of the last restore that changed something, with
+ * the paths of that restore. It is recorded in the journal too, so that taking back again brings
+ * back what was taken away. A safety checkpoint that the journal does not name belongs to a restore
+ * that came to nothing.
  */
 #include "operations/operations_internal.h"
 
@@ -306,10 +306,10 @@ go_on_with_pending(struct firn_ws_restoring *restoring)
 /* A restore that was interrupted.
  *
  * Commands that only read report it. Those that write handle it first: files under temporary names
- * are removed or put back (checkout_recover.c), and then an ordinary restore continues from what is there, a
- * mix of the old state, the new one and later edits. As always it first takes a safety checkpoint
- * of all that, so an edit that is displaced is never the only copy (I1; checked where things move,
- * ws_restore_in_place.c).
+ * are removed or put back (checkout_recover.c), and then an ordinary restore continues from what is
+ * there, a mix of the old state, the new one and later edits. As always it first takes a safety
+ * checkpoint of all that, so an edit that is displaced is never the only copy (I1; checked where
+ * things move, ws_restore_in_place.c).
  *
  *   resume, save                           the target
  *   resume of one that is done but had     the target; undo brings back what was there before the
@@ -400,9 +400,9 @@ tell_foreign(const firn_callbacks *callbacks)
             "alone; firn restore --resume --trust-journal finishes it");
 }
 
-/* Reads the journal, and whether what is pending is foreign. What only reads does so beside others: a
- * restore of this user that ends meanwhile has taken its note away, but is still in the journal that was
- * read. So a journal that looks foreign is read again until two reads see the same one. */
+/* Reads the journal, and whether what is pending is foreign. What only reads does so beside others:
+ * a restore of this user that ends meanwhile has taken its note away, but is still in the journal
+ * that was read. So a journal that looks foreign is read again until two reads see the same one. */
 static int
 pending_look(struct firn_ws_restoring *restoring, bool *out_is_foreign, firn_error *err)
 {

@@ -10,8 +10,9 @@
  * are unknown. So they stay too, even if they look like what would be written, and the restore
  * reports that it is incomplete.
  *
- * Rules may exclude a great many entries. Of their paths, and of the directories that hold what was left
- * out, only hashes are kept: a collision changes what is reported of an entry, not what is done with it.
+ * Rules may exclude a great many entries. Of their paths, and of the directories that hold what was
+ * left out, only hashes are kept: a collision changes what is reported of an entry, not what is
+ * done with it.
  *
  * The scan gives one notice at a time, so nothing is locked here.
  */

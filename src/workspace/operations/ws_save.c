@@ -328,8 +328,8 @@ compare(struct saving *saving)
     }
 }
 
-/* Whether a checkpoint that only ends a turn is made: the turn's changes are in one that somebody else
- * made meanwhile, a person, a watch, or the agent itself, which does not have the turn. */
+/* Whether a checkpoint that only ends a turn is made: the turn's changes are in one that somebody
+ * else made meanwhile, a person, a watch, or the agent itself, which does not have the turn. */
 static bool
 ends_saved_turn(const struct saving *saving)
 {
@@ -391,8 +391,8 @@ make_checkpoint(struct saving *saving, firn_error *err)
     return FIRN_OK;
 }
 
-/* Notes that the turn has begun, or is over. Best effort: only its prompt would be missing later, or
- * it would count as interrupted. */
+/* Notes that the turn has begun, or is over. Best effort: only its prompt would be missing later,
+ * or it would count as interrupted. */
 static void
 note_turn(struct saving *saving, const firn_workspace_turn *turn)
 {

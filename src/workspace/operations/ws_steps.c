@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * operations/ws_steps.c: the steps of the undo line, for those who watch an undo or a redo, and as a
- * list.
+ * operations/ws_steps.c: the steps of the undo line, for those who watch an undo or a redo, and as
+ * a list.
  *
- * A step leads from one state of the line to the next. What its undo or redo changes is counted from
- * the trees of the two states: only directories that differ are read. A step whose checkpoint was
- * deleted is told without one; trees that cannot be read are not counted. So a damaged object does
- * not prevent an undo of something else (I1; not checked: only FIRN_NO_MEMORY is passed on).
+ * A step leads from one state of the line to the next. What its undo or redo changes is counted
+ * from the trees of the two states: only directories that differ are read. A step whose checkpoint
+ * was deleted is told without one; trees that cannot be read are not counted. So a damaged object
+ * does not prevent an undo of something else (I1; not checked: only FIRN_NO_MEMORY is passed on).
  *
  * Edits that are only on the disk are a step too, the newest. An undo knows them, because it has
  * compared the disk with the present state; the list compares as a dry run does.

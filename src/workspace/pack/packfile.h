@@ -87,8 +87,8 @@ FIRN_MUST_CHECK int firn_packfile_open_pieces(firn_slice encoded, struct firn_re
                                               uint64_t *out_total_size, firn_error *err);
 FIRN_MUST_CHECK bool firn_packfile_next_piece(struct firn_reader *reader,
                                               struct firn_packfile_piece *out);
-/* Whether the content of a list is so much larger than its different pieces that its name is not computed (packfile_thin.c).
- * FIRN_CORRUPT, FIRN_NO_MEMORY. */
+/* Whether the content of a list is so much larger than its different pieces that its name is not
+ * computed (packfile_thin.c). FIRN_CORRUPT, FIRN_NO_MEMORY. */
 FIRN_MUST_CHECK int firn_packfile_thin_judge(firn_slice list, bool *out, firn_error *err);
 
 /* ---- writing (packfile_writer.c) ---- */

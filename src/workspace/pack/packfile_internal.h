@@ -55,7 +55,8 @@ FIRN_MUST_CHECK int firn_packfile_scratch_frame(struct firn_packfile_scratch *sc
                                                 struct firn_packfile *pack, uint32_t frame,
                                                 struct firn_packfile_format_frame *out,
                                                 firn_error *err);
-/* Buffers for packfile_delta.c: a delta as it is stored, and the object that was made of it last. */
+/* Buffers for packfile_delta.c: a delta as it is stored, and the object that was made of it
+ * last. */
 struct firn_packfile_scratch_delta {
     struct firn_buf stored;
     struct firn_buf content;

@@ -12,10 +12,10 @@
  * (I1) An entry is valid only while its number is set; the number is cleared before the buffer is
  *      filled again, so a failed read leaves no entry.
  *
- * Memory: frame_count_max decoded frames, each with its stored bytes after it (1.5 MiB together in the
- * pack of a save, 3 MiB in a joined one, at most 33 MiB), but no more than FRAMES_SIZE_MAX or one of them; 8 pages, and the last object that was made
- * from its base. A buffer that grew for an unusually large frame or object is freed when another
- * takes its place.
+ * Memory: frame_count_max decoded frames, each with its stored bytes after it (1.5 MiB together in
+ * the pack of a save, 3 MiB in a joined one, at most 33 MiB), but no more than FRAMES_SIZE_MAX or
+ * one of them; 8 pages, and the last object that was made from its base. A buffer that grew for an
+ * unusually large frame or object is freed when another takes its place.
  */
 #include <string.h>
 

@@ -2,13 +2,15 @@
  *
  * pack/packfile_thin.c: content that is far larger than what a pack has of it.
  *
- * A list of pieces may consist of holes, or name one piece in many places: 5 KiB may stand for terabytes. Its name is the hash of all
- * bytes, which takes time for each byte that it claims. So the name of thin content is not computed: of more than FREE bytes, if they are also
- * more than RATIO times those of its different pieces. Each piece has a name of its own, which is compared, and the list is covered by the
- * checksum of its frame, so damage is found as before; what is not found is a list that was written wrongly.
+ * A list of pieces may consist of holes, or name one piece in many places: 5 KiB may stand for
+ * terabytes. Its name is the hash of all bytes, which takes time for each byte that it claims. So
+ * the name of thin content is not computed: of more than FREE bytes, if they are also more than
+ * RATIO times those of its different pieces. Each piece has a name of its own, which is compared,
+ * and the list is covered by the checksum of its frame, so damage is found as before; what is not
+ * found is a list that was written wrongly.
  *
- * A real file that is thin is a sparse one, such as a new disk image. Since files of 16 GiB and more are named without their zeros
- * (packfile_cells.c), it has less than that.
+ * A real file that is thin is a sparse one, such as a new disk image. Since files of 16 GiB and
+ * more are named without their zeros (packfile_cells.c), it has less than that.
  */
 #include "base/bytes.h"
 #include "base/check.h"

@@ -12,7 +12,8 @@
  * (I1) A name is in the map if and only if its bytes are in a frame that a lane holds or that was
  *      written. If the bytes cannot be written (a failed write, no memory), the writer is latched,
  *      because others may have relied on the name.
- * (I2) finish succeeds only if every numbered frame was written. (Not checked: check_complete gives FIRN_MISUSE.)
+ * (I2) finish succeeds only if every numbered frame was written. (Not checked: check_complete gives
+ *      FIRN_MISUSE.)
  * (I3) After finish the map's records are in hash order; the map is then an array and is no longer
  *      searched as a map.
  *

@@ -33,8 +33,8 @@ FIRN_MUST_CHECK int firn_place_list(struct firn_os *os,
 /* Whether a directory is empty. */
 FIRN_MUST_CHECK int firn_place_is_empty(struct firn_os_dir *dir, bool *out, firn_error *err);
 
-/* Whether there is a store at a path, as firn_trust_inside_is_store says. A missing directory is not
- * a store; an unreadable one is a failure. */
+/* Whether there is a store at a path, as firn_trust_inside_is_store says. A missing directory is
+ * not a store; an unreadable one is a failure. */
 FIRN_MUST_CHECK int firn_place_is_store(struct firn_os *os, const char *path, bool *out,
                                         firn_error *err);
 /* Fails with the error for packs without the file FIRN. */
@@ -143,8 +143,8 @@ FIRN_MUST_CHECK int firn_place_claim_store_init(struct firn_os_dir *store, const
                                                 struct firn_place_claim_store *out,
                                                 firn_error *err);
 struct firn_place_roots_root;
-/* Judges an entry of a catalog. `path` is the real path of the directory that it is to be about: its
- * root, or where that was moved to. Never FIRN_PLACE_CLAIM_NAMED or FIRN_PLACE_CLAIM_NEW. */
+/* Judges an entry of a catalog. `path` is the real path of the directory that it is to be about:
+ * its root, or where that was moved to. Never FIRN_PLACE_CLAIM_NAMED or FIRN_PLACE_CLAIM_NEW. */
 FIRN_MUST_CHECK int firn_place_claim_judge(struct firn_os *os,
                                            const struct firn_place_roots_root *claimed,
                                            const char *path, enum firn_place_claim *out,
@@ -284,14 +284,15 @@ FIRN_MUST_CHECK int firn_place_roots_find_moved(const struct firn_place_roots *r
 FIRN_MUST_CHECK int firn_place_roots_inside_of(struct firn_os *os, const char *store_path,
                                                char **out, firn_error *err);
 
-/* The branch and the commit that HEAD names in the git repository that a directory, given by its real path, is
- * in; empty texts if there is none, or where it cannot be read. Writes nothing, needs no git, cannot fail. */
+/* The branch and the commit that HEAD names in the git repository that a directory, given by its
+ * real path, is in; empty texts if there is none, or where it cannot be read. Writes nothing, needs
+ * no git, cannot fail. */
 void firn_place_git_read(struct firn_os *os, const char *root, firn_workspace_git *out);
-/* Whether git tracks a file below the entry `name` of that directory, as far as the index of the repository can be
- * read. Writes nothing, needs no git, cannot fail. */
+/* Whether git tracks a file below the entry `name` of that directory, as far as the index of the
+ * repository can be read. Writes nothing, needs no git, cannot fail. */
 bool firn_place_git_tracks(struct firn_os *os, const char *root, const char *name);
-/* The same of the index in the directory of a repository, for a path from the repository's top with a slash at its
- * end. */
+/* The same of the index in the directory of a repository, for a path from the repository's top with
+ * a slash at its end. */
 bool firn_place_git_index_has(struct firn_os_dir *repository, firn_slice below);
 
 #endif

@@ -7,15 +7,16 @@
  * would replace it, and a save would read it. So an entry of the catalog is a claim, which counts
  * only if one of these is true:
  *
- *   - the store is in the usual place, this user's data directory (trust_home.c), where nothing from
- *     elsewhere comes by itself;
+ *   - the store is in the usual place, this user's data directory (trust_home.c), where nothing
+ *     from elsewhere comes by itself;
  *   - the store is inside the directory (".firn" in it): naming the store names the directory;
  *   - a note of this user says so (trust_root.c);
  *   - the directory is the one that was saved: it has the inode and the birth time that the catalog
- *     has. This is for stores that were made before there were notes. It does not count for "/", the
- *     user's home, the data directory and what is above them (I1; not checked: it is tested as it says): these may have the same inode and
- *     birth time on all machines that were installed from one image. Nor does it count in a store
- *     that another user may have written (I2; not checked: likewise): birth times can be read by all users of a machine.
+ *     has. This is for stores that were made before there were notes. It does not count for "/",
+ *     the user's home, the data directory and what is above them (I1; not checked: it is tested as
+ *     it says): these may have the same inode and birth time on all machines that were installed
+ *     from one image. Nor does it count in a store that another user may have written (I2; not
+ *     checked: likewise): birth times can be read by all users of a machine.
  *
  * The user may also name the directory itself; that is for the caller (place_locate.c) to see.
  */
@@ -26,8 +27,8 @@
 
 /* ---- the store ---- */
 
-/* Appends the real path of a directory that was opened with this result, and closes it; nothing if there
- * is none. */
+/* Appends the real path of a directory that was opened with this result, and closes it; nothing if
+ * there is none. */
 static int
 append_opened(int rc, struct firn_os_dir *dir, struct firn_buf *out, firn_error *err)
 {

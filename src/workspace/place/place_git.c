@@ -2,15 +2,16 @@
  *
  * place/place_git.c: the branch and the commit of the git repository that a directory is in.
  *
- * Only what git's file formats promise is read, without git: HEAD, the file of the branch, packed-refs;
- * "gitdir: PATH" in a file .git (worktrees, submodules); "commondir" in a worktree's directory. A repository
- * whose references are in tables (reftable) has neither of these: nothing is known of it.
+ * Only what git's file formats promise is read, without git: HEAD, the file of the branch,
+ * packed-refs; "gitdir: PATH" in a file .git (worktrees, submodules); "commondir" in a worktree's
+ * directory. A repository whose references are in tables (reftable) has neither of these: nothing
+ * is known of it.
  *
- * These files are untrusted input: anyone who can write into the directory can write them, and they must not
- * make a save fail. So each file must be regular, not a link, and no larger than a limit, and the name of a
- * reference is checked before it becomes a path (I1). A file that is damaged, too large or not understood counts
- * as missing; so does one that cannot be read, or for which there is no memory. Nothing here fails. The result
- * only labels a checkpoint; nothing else depends on it.
+ * These files are untrusted input: anyone who can write into the directory can write them, and they
+ * must not make a save fail. So each file must be regular, not a link, and no larger than a limit,
+ * and the name of a reference is checked before it becomes a path (I1). A file that is damaged, too
+ * large or not understood counts as missing; so does one that cannot be read, or for which there is
+ * no memory. Nothing here fails. The result only labels a checkpoint; nothing else depends on it.
  */
 #include "base/buf.h"
 #include "base/check.h"
@@ -192,8 +193,9 @@ read_head(struct firn_os_dir *repository, firn_workspace_git *out)
     return out->branch[0] != '\0' || out->commit[0] != '\0';
 }
 
-/* Opens the repository that a directory, given by its real path, is in, and reads its HEAD; NULL if there is
- * none. *out_top_size is the size of the path of the repository's top, without a slash at its end. */
+/* Opens the repository that a directory, given by its real path, is in, and reads its HEAD; NULL if
+ * there is none. *out_top_size is the size of the path of the repository's top, without a slash at
+ * its end. */
 static struct firn_os_dir *
 find_repository(struct firn_os *os, const char *root, firn_workspace_git *out, size_t *out_top_size)
 {

@@ -6,8 +6,9 @@
  * with the next push. git's list of what it tracks is the file "index" of the repository:
  *
  *   index := "DIRC" be32(version: 2, 3 or 4) be32(count) entry* extensions hash
- *   entry := 40 bytes of attributes, hash, be16(flags), be16(more flags, if flags has EXTENDED), name
- *   name  := 2, 3: the path, and NULs up to a multiple of eight bytes of the entry, at least one
+ *   entry := 40 bytes of attributes, hash, be16(flags), be16(more flags, if flags has EXTENDED),
+ *   name name  := 2, 3: the path, and NULs up to a multiple of eight bytes of the entry, at least
+ *   one
  *            4:    varint(bytes to drop from the end of the path before), the rest of the path, NUL
  *
  * A hash has 20 or 32 bytes. Only the repository's configuration says which, so an index that makes
@@ -16,8 +17,8 @@
  *
  * The file is untrusted input. It is read once, in pieces of BUFFER_SIZE, and no more than
  * INDEX_SIZE_MAX of it; a path may have PATH_SIZE_MAX bytes. What is damaged, larger or of another
- * version counts as an index that has no such entry, and so does one that cannot be read. Of a split
- * index only the entries that it has itself are seen. The result is only shown.
+ * version counts as an index that has no such entry, and so does one that cannot be read. Of a
+ * split index only the entries that it has itself are seen. The result is only shown.
  */
 #include "base/buf.h"
 #include "base/bytes.h"
@@ -50,8 +51,8 @@ struct reader {
     size_t end;
 };
 
-/* The next bytes, at most BUFFER_SIZE; NULL if the file ends before, or cannot be read. Valid until the
- * next call. */
+/* The next bytes, at most BUFFER_SIZE; NULL if the file ends before, or cannot be read. Valid until
+ * the next call. */
 static const uint8_t *
 take(struct reader *reader, size_t size)
 {

@@ -10,10 +10,10 @@
  * itself is the root of a workspace that was never saved.
  *
  * What the catalog of a named store says may have been written elsewhere (place_claim.c). A root
- * that only the catalog calls one is reported, with the claim FIRN_PLACE_CLAIM_NONE, and nothing may
- * look at it (ws.c): the store can be looked into, and the message can say which directory to name.
- * It counts if the user named exactly this directory, not merely works in it. Whether a directory
- * was moved is not decided by a catalog that does not count, either.
+ * that only the catalog calls one is reported, with the claim FIRN_PLACE_CLAIM_NONE, and nothing
+ * may look at it (ws.c): the store can be looked into, and the message can say which directory to
+ * name. It counts if the user named exactly this directory, not merely works in it. Whether a
+ * directory was moved is not decided by a catalog that does not count, either.
  *
  * A ".firn" that this user has not made there may have come with the tree (trust_store.c). It does
  * not hide the directory's store in the folder of stores. If there is no such store, it is an error
@@ -32,8 +32,8 @@
  * used for it and is_sure is false, so that the next operation searches again and fails with the
  * reason (I3).
  *
- * A directory in which this user made a store, as the notes say, and that has none now, neither inside
- * nor in the folder of stores, is an error (I4): its history must not begin anew unnoticed.
+ * A directory in which this user made a store, as the notes say, and that has none now, neither
+ * inside nor in the folder of stores, is an error (I4): its history must not begin anew unnoticed.
  */
 #include "base/check.h"
 #include "base/mem.h"

@@ -59,8 +59,8 @@ FIRN_MUST_CHECK int firn_reclaim_delete_batch_add(struct firn_reclaim_delete_bat
                                                   const struct firn_catalog_record *record,
                                                   firn_error *err);
 
-/* Ends deleted checkpoints (catalog.h) of one workspace (0: of all) that were deleted before a time; they cannot be
- * brought back, and what only they needed is garbage. */
+/* Ends deleted checkpoints (catalog.h) of one workspace (0: of all) that were deleted before a
+ * time; they cannot be brought back, and what only they needed is garbage. */
 FIRN_MUST_CHECK int firn_reclaim_delete_end(struct firn_ws_opened *opened, uint32_t workspace,
                                             int64_t before_ns, uint64_t *out_count,
                                             firn_error *err);
@@ -89,8 +89,8 @@ struct firn_reclaim_expire_counts {
     uint64_t safety;
     uint64_t checkpoints; /* all others */
 };
-/* Deletes them for good, in one commit that is not synced: after a crash they may be back, and expire
- * again. Ends what was deleted FIRN_CATALOG_DELETED_KEPT_NS ago. */
+/* Deletes them for good, in one commit that is not synced: after a crash they may be back, and
+ * expire again. Ends what was deleted FIRN_CATALOG_DELETED_KEPT_NS ago. */
 FIRN_MUST_CHECK int firn_reclaim_expire(struct firn_ws_opened *opened,
                                         const struct firn_reclaim_expire_rule *rule,
                                         struct firn_reclaim_expire_counts *out, firn_error *err);

@@ -8,8 +8,8 @@
  *   end     the record of garbage is reset, except for what was not worth moving
  *
  * So a writer waits for one slice at most. The pause is longer than the polling interval of a
- * writer that waits for the lock (storefile_lock.c), so that writer gets the lock before the next slice
- * begins.
+ * writer that waits for the lock (storefile_lock.c), so that writer gets the lock before the next
+ * slice begins.
  *
  * (I1) A mark is valid only while no other process has committed since: when a slice has the lock,
  *      the store's sequence must be that of the snapshot, or that after our last slice. Otherwise

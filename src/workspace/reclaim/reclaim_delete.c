@@ -3,12 +3,13 @@
  * reclaim/reclaim_delete.c: deleting checkpoints.
  *
  * All references are resolved first, so one that names nothing leaves everything as it was. Then
- * one commit with full durability moves all the checkpoints, and their tags, from the catalog to what
- * was deleted (catalog_deleted.c, I1). From there they can be brought back, until a save or a collection
- * finds that they were deleted a week ago, or a collection is told to end them. A pinned checkpoint is not deleted. Nor is one that an interrupted restore needs: without
- * it the only copies of files in the tree could not be recognised. The objects of checkpoints
- * that were ended stay in place until a garbage collection finds that nothing else needs them, and the
- * numbers of deleted checkpoints are never used again (catalog.c).
+ * one commit with full durability moves all the checkpoints, and their tags, from the catalog to
+ * what was deleted (catalog_deleted.c, I1). From there they can be brought back, until a save or a
+ * collection finds that they were deleted a week ago, or a collection is told to end them. A pinned
+ * checkpoint is not deleted. Nor is one that an interrupted restore needs: without it the only
+ * copies of files in the tree could not be recognised. The objects of checkpoints that were ended
+ * stay in place until a garbage collection finds that nothing else needs them, and the numbers of
+ * deleted checkpoints are never used again (catalog.c).
  */
 #include "reclaim/reclaim.h"
 

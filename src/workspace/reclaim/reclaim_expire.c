@@ -249,7 +249,8 @@ firn_reclaim_expire_request(struct firn_ws *ws, const firn_workspace_expire_opti
     if (rule.workspace != 0) {
         rc = run(&opened, &rule, &deleting, FIRN_DURABILITY_FULL, err);
     }
-    /* The commit is durable: a store that cannot be closed properly is recovered by the next open. */
+    /* The commit is durable: a store that cannot be closed properly is recovered by the next
+     * open. */
     FIRN_IGNORE(firn_ws_opened_close(ws, &opened, rc, NULL));
     if (rc == FIRN_OK && visit != NULL) {
         rc = tell(firn_buf_slice(&told), visit, ctx, err);

@@ -2,13 +2,12 @@
  *
  * reclaim/reclaim_mark.c: marks the live objects.
  *
- * Alive is what a checkpoint of any workspace of the store names, or one that was deleted and can be
- * brought back: the object of its root directory
- * and everything that this names, through parts of directories, subdirectories, contents and pieces
- * of contents; the object with its rules; and the copy of its record in a pack. The base of a live
- * object that is stored as a delta is alive, too, but what that base names is not for that reason.
- * A forgotten base (catalog_forgotten.c) is not alive because of its delta: the delta is noted
- * instead.
+ * Alive is what a checkpoint of any workspace of the store names, or one that was deleted and can
+ * be brought back: the object of its root directory and everything that this names, through parts
+ * of directories, subdirectories, contents and pieces of contents; the object with its rules; and
+ * the copy of its record in a pack. The base of a live object that is stored as a delta is alive,
+ * too, but what that base names is not for that reason. A forgotten base (catalog_forgotten.c) is
+ * not alive because of its delta: the delta is noted instead.
  *
  * Each object is visited once, however many checkpoints share it: a mark says that what it names
  * has been marked, or waits to be. An object's kind in the index is the kind it was first stored

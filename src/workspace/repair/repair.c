@@ -248,8 +248,8 @@ clear_result(struct firn_repair *repair)
 
 /* Where the new store is built, and how the two stores change places.
  *
- * The new store is built in "<store>.repairing", which holds the file REPAIRING before anything else
- * and keeps it until all is done. The steps at the end, each durable before the next:
+ * The new store is built in "<store>.repairing", which holds the file REPAIRING before anything
+ * else and keeps it until all is done. The steps at the end, each durable before the next:
  *   1. the two directories change names, in one step (RENAME_EXCHANGE);
  *   2. the damaged store's file FIRN becomes FIRN.damaged: a process that waited for its lock must
  *      not mistake it for a store;
@@ -260,8 +260,9 @@ clear_result(struct firn_repair *repair)
  *      interrupted before step 1: the next repair removes it. If it does not have REPAIRING but the
  *      store does, the repair was interrupted after step 1: it is the damaged store, and is put
  *      away.
- * (I6) Any other directory of that name was not made by a repair, and is left alone. So is one that came
- *      with a tree around the store (trust_repair.c). (Tested, not asserted: it comes from outside.)
+ * (I6) Any other directory of that name was not made by a repair, and is left alone. So is one that
+ *      came with a tree around the store (trust_repair.c). (Tested, not asserted: it comes from
+ *      outside.)
  * (I7) A dry run writes nothing into the store, and nothing at all if the store is sound. To find
  *      out what a repair would keep of a damaged store, it builds the new store, and removes it.
  *

@@ -2,13 +2,13 @@
  *
  * repair/repair_check_content.c: whether the content of a file is there, and is what its name says.
  *
- * Content is one object, an object that is a delta of another, or a list: of pieces, or of cells, which may
- * be lists of pieces or of cells themselves. All that it is made of must be in packs, and as long as the
- * lists say. Where no single pack has all of it, no verification of packs compares the whole with its name: that
- * is done here, if data is to be read.
+ * Content is one object, an object that is a delta of another, or a list: of pieces, or of cells,
+ * which may be lists of pieces or of cells themselves. All that it is made of must be in packs, and
+ * as long as the lists say. Where no single pack has all of it, no verification of packs compares
+ * the whole with its name: that is done here, if data is to be read.
  *
- * What was found is remembered: damaged objects by their hashes, and contents in pieces that are sound, because many
- * entries may name them, and each look reads their lists.
+ * What was found is remembered: damaged objects by their hashes, and contents in pieces that are
+ * sound, because many entries may name them, and each look reads their lists.
  *
  * Memory: one record for each such object and content, and for each list of the content at hand.
  */
@@ -263,8 +263,8 @@ begin_lists(const struct piece_check *check, const struct firn_tree_entry *entry
     return rc;
 }
 
-/* Content in pieces may be named in many places, and each check of it reads its lists; a content that is one object takes no time
- * worth remembering. */
+/* Content in pieces may be named in many places, and each check of it reads its lists; a content
+ * that is one object takes no time worth remembering. */
 static struct list
 sound_of(const struct firn_tree_entry *entry)
 {

@@ -120,7 +120,8 @@ FIRN_MUST_CHECK int firn_repair_check_opened(struct firn_ws *ws, struct firn_ws_
 
 /* ---- repair_check_content.c ---- */
 
-/* Looks into the contents of files. The first fields are the caller's, set before anything is looked for. */
+/* Looks into the contents of files. The first fields are the caller's, set before anything is
+ * looked for. */
 struct firn_repair_check_content {
     struct firn_objects *objects;
     struct firn_packfile_scratch *scratch;
@@ -136,8 +137,8 @@ void firn_repair_check_content_deinit(struct firn_repair_check_content *contents
 FIRN_MUST_CHECK int
 firn_repair_check_content_note_damaged(struct firn_repair_check_content *contents,
                                        const firn_hash *hash, firn_error *err);
-/* Whether the content of a file is there and is what its entry says: *out_why is NULL, or says what is
- * wrong. A failure may be damage, too. */
+/* Whether the content of a file is there and is what its entry says: *out_why is NULL, or says what
+ * is wrong. A failure may be damage, too. */
 FIRN_MUST_CHECK int firn_repair_check_content_look(struct firn_repair_check_content *contents,
                                                    const struct firn_tree_entry *entry,
                                                    const char **out_why, firn_error *err);

@@ -17,8 +17,8 @@
  * (I1) New trees are committed before the second walk reads them: all of the first walk together.
  * (I2) A checkpoint keeps its id and number. Its message says how many paths it lost.
  *
- * Memory: 64 bytes for each content and directory of all checkpoints; one directory for each level of
- * the deepest path.
+ * Memory: 64 bytes for each content and directory of all checkpoints; one directory for each level
+ * of the deepest path.
  */
 #include <inttypes.h>
 #include <stdio.h>

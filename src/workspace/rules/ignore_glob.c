@@ -20,8 +20,8 @@
  *   the double star can match everything that the earlier one could (I1; not checked, like (I2): a
  *   matcher that tries every way would take too long, so tests compare with git);
  * - an earlier star need not be tried again once a star follows. Either there is no '/' in the
- *   tokens between the two, and the later star can take the bytes in question; or there is one, and then
- *   there is only one place where they fit, since a star stops at the first '/' (I2).
+ *   tokens between the two, and the later star can take the bytes in question; or there is one, and
+ *   then there is only one place where they fit, since a star stops at the first '/' (I2).
  * There is no recursion, and the only state is four numbers. A double star goes from the
  * beginning of one directory to that of the next, and what follows it is compared within as many
  * directories as it has slashes. So every byte of the text is compared with every token a bounded

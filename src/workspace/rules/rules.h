@@ -81,8 +81,8 @@ bool firn_ignore_rules_are_plain(const struct firn_ignore_rules *rules);
 FIRN_MUST_CHECK int firn_ignore_rules_encode(struct firn_ignore_rules *rules, struct firn_buf *out,
                                              firn_error *err);
 /* Appends the sets of an object to *rules, which then borrows from bytes. FIRN_CORRUPT for bytes
- * that encode does not write; FIRN_NEWER; FIRN_NO_MEMORY. A failure may have appended some: deinit or
- * truncate. */
+ * that encode does not write; FIRN_NEWER; FIRN_NO_MEMORY. A failure may have appended some: deinit
+ * or truncate. */
 FIRN_MUST_CHECK int firn_ignore_rules_decode(firn_slice bytes, struct firn_ignore_rules *rules,
                                              firn_error *err);
 
@@ -221,8 +221,8 @@ FIRN_MUST_CHECK int firn_rules_left_out_note(struct firn_rules_walk *ignore, fir
  * line also excludes some other paths. FIRN_NO_MEMORY; FIRN_LIMIT if the line would be longer than
  * a rule may be. After a failure out is unchanged. */
 FIRN_MUST_CHECK int firn_rules_left_out_pattern(struct firn_buf *out, firn_slice path);
-/* Whether a set has the form of the one with such paths. So may that of rule files, if dependencies are
- * included and each line of the only file is anchored. */
+/* Whether a set has the form of the one with such paths. So may that of rule files, if dependencies
+ * are included and each line of the only file is anchored. */
 bool firn_rules_left_out_is(const struct firn_ignore_rules_set *set);
 
 /* ---- afterwards ---- */

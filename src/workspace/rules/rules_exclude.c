@@ -9,16 +9,16 @@
  *   convention of bford.info/cachedir by which tools mark what they can make again). The tag counts
  *   by its name alone.
  * Both are kept with include_deps. A symbolic link with such a name stands for a directory that is
- * elsewhere, and is left out like that directory, as far as its name or its place decide: a link is not followed.
- * A file with one of these names is always kept.
+ * elsewhere, and is left out like that directory, as far as its name or its place decide: a link is
+ * not followed. A file with one of these names is always kept.
  *
  * There are two versions of the list. The first left out each `venv`, `.m2` and `.gradle`. But
  * `venv` is also a package of Python's standard library, so the second list requires a pyvenv.cfg
  * in it, which each virtual environment has. And `.m2` and `.gradle` of a home directory contain
  * the user's settings. In `.m2` only the parts that can be fetched again are left out. A `.gradle`
  * with settings is kept, without the parts that can be fetched or made again; any other is left out
- * whole. Links are left out by the second list only. A checkpoint says by which version it was made (rules.md): its restore does not touch what
- * that version left out.
+ * whole. Links are left out by the second list only. A checkpoint says by which version it was made
+ * (rules.md): its restore does not touch what that version left out.
  *
  * The rule files of a workspace can override both. The names that no rule can include are in
  * tree_reserved.c.

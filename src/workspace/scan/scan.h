@@ -77,8 +77,8 @@ struct firn_scan_options {
     bool no_rules;          /* rule files on disk are files like any other */
     uint64_t file_size_max; /* larger files are left out as if by a rule; 0: none */
     bool strict;
-    /* The tree is a copy, which nobody else uses: stores in it are files like any other. With strict also
-     * reserved names fail the scan. */
+    /* The tree is a copy, which nobody else uses: stores in it are files like any other. With
+     * strict also reserved names fail the scan. */
     bool is_copy;
     const firn_workspace_gap *gaps; /* what the tree lacks; as in firn_workspace_save_options */
     size_t gap_count;
@@ -128,8 +128,8 @@ struct firn_scan_result {
  * FIRN_CONFLICT …) and names the path. Fifos, sockets and devices are left out, reported and
  * counted (strict: FIRN_UNSUPPORTED). A file larger than file_size_max is left out, reported
  * (EXCLUDED) and counted as excluded by a rule, and the rules in the result exclude its path.
- * FIRN_LIMIT if there are too many such files. The rules in the result exclude the paths of the gaps,
- * too, which are counted in skipped and excluded.
+ * FIRN_LIMIT if there are too many such files. The rules in the result exclude the paths of the
+ * gaps, too, which are counted in skipped and excluded.
  *
  * With a stat cache, a file that is as an earlier scan saw it is not read, and a directory with
  * only such entries is not built. Nothing is added for either, as their objects are in the store.

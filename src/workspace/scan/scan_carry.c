@@ -18,8 +18,8 @@
  * single entry; the directories above such a name are rebuilt.
  *
  * The walk keeps its own stack, of at most FIRN_TREE_DEPTH_MAX levels. If the last tree cannot be
- * read, or goes beyond what a store from elsewhere may ask for (base/budget.h), nothing of it is carried over: a scan must not fail because
- * a store is damaged.
+ * read, or goes beyond what a store from elsewhere may ask for (base/budget.h), nothing of it is
+ * carried over: a scan must not fail because a store is damaged.
  */
 #include "base/check.h"
 #include "base/error.h"

@@ -173,9 +173,9 @@ is_unwanted_dir(struct firn_scan_worker *worker, const struct firn_scan_node *no
     return firn_place_nested_holds(nested, firn_buf_slice(&worker->judged), out_is_unwanted, err);
 }
 
-/* Leaves out a temporary name of a restore that is under way or was killed: it is not a file of the user's.
- * Only a save reports it: a save finishes a restore of its own workspace first, so the names that it
- * meets were left by others. */
+/* Leaves out a temporary name of a restore that is under way or was killed: it is not a file of the
+ * user's. Only a save reports it: a save finishes a restore of its own workspace first, so the
+ * names that it meets were left by others. */
 static int
 leave_temporary(struct firn_scan_worker *worker, struct firn_scan_node *node, const char *name,
                 firn_error *err)
@@ -185,9 +185,9 @@ leave_temporary(struct firn_scan_worker *worker, struct firn_scan_node *node, co
                : FIRN_OK;
 }
 
-/* Whether an entry has a temporary name of a restore. Always false in the scan of a restore, which may
- * remove such names: a user may have moved a directory while a restore was working in it, and the files
- * in that directory must be in the safety checkpoint like any others. */
+/* Whether an entry has a temporary name of a restore. Always false in the scan of a restore, which
+ * may remove such names: a user may have moved a directory while a restore was working in it, and
+ * the files in that directory must be in the safety checkpoint like any others. */
 static bool
 is_temporary(const struct firn_scan_worker *worker, const struct firn_scan_item *item)
 {
@@ -201,10 +201,10 @@ is_temporary(const struct firn_scan_worker *worker, const struct firn_scan_item 
  * are dropped, since they apply to those entries first. The rules in effect belong to the node
  * (rules.c) and are inherited by the directories below.
  *
- * A rule that cannot be used, or a whole rule file, is reported by a notice and otherwise ignored: it
- * is better to save an unwanted file than to miss one that is needed. The notices of one file are limited,
- * because any file may have the name of a rule file.
- * With `strict` a rule file that cannot be read ends the scan, as any file does.
+ * A rule that cannot be used, or a whole rule file, is reported by a notice and otherwise ignored:
+ * it is better to save an unwanted file than to miss one that is needed. The notices of one file
+ * are limited, because any file may have the name of a rule file. With `strict` a rule file that
+ * cannot be read ends the scan, as any file does.
  *
  * Rules are matched against paths. The directory's part of a path is built once; the name of each
  * entry is then appended to it. */

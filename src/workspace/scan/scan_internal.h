@@ -522,15 +522,16 @@ FIRN_MUST_CHECK int firn_scan_sqlite_copy_late(struct firn_scan_worker *worker,
                                                struct firn_scan_node *node, struct firn_os_dir *dir,
                                                const char *name, struct firn_os_file **out,
                                                firn_error *err);
-/* Whether an open file is a database in use, asked after it was read: as firn_scan_sqlite_is_in_use, and
- * if it is not, but there are files beside it, notes which of them belong to what was read. */
+/* Whether an open file is a database in use, asked after it was read: as
+ * firn_scan_sqlite_is_in_use, and if it is not, but there are files beside it, notes which of them
+ * belong to what was read. */
 FIRN_MUST_CHECK int firn_scan_sqlite_look_again(struct firn_scan_node *node,
                                                 struct firn_os_dir *dir, const char *name,
                                                 struct firn_os_file *file, uint64_t size,
                                                 bool *out_is_in_use, firn_error *err);
-/* After an attempt to read a file: whether it is to be left out because it is beside a database that
- * it does not belong to as that was read; stat is of the look before reading. If it is, *is_stable
- * becomes true: it needs no other attempt. */
+/* After an attempt to read a file: whether it is to be left out because it is beside a database
+ * that it does not belong to as that was read; stat is of the look before reading. If it is,
+ * *is_stable becomes true: it needs no other attempt. */
 FIRN_MUST_CHECK int firn_scan_sqlite_judge_beside(struct firn_scan_worker *worker,
                                                   const struct firn_scan_node *node,
                                                   const char *name, struct firn_os_file *file,
@@ -571,7 +572,8 @@ firn_scan_is_same_stat(const struct firn_os_stat *a, const struct firn_os_stat *
 FIRN_MUST_CHECK int firn_scan_large_group_add(struct firn_scan_worker *worker,
                                               struct firn_scan_slot *slot, firn_error *err);
 
-/* scan_window.c. The window shares the pieces of one file among the workers; add works on a piece. */
+/* scan_window.c. The window shares the pieces of one file among the workers; add works on a
+ * piece. */
 void firn_scan_window_init(struct firn_scan *scan, firn_scan_window_add *add);
 FIRN_MUST_CHECK int firn_scan_window_reserve(struct firn_scan *scan, firn_error *err);
 void firn_scan_window_deinit(struct firn_scan *scan);

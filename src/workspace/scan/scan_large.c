@@ -815,7 +815,8 @@ firn_scan_large_hash_again(struct firn_scan_worker *worker, struct firn_os_file 
     if (part->size >= FIRN_PACKFILE_CELLS_CONTENT_MIN) {
         return cells_hash_again(worker, file, part, all, out_is_read, err);
     }
-    /* The beginning, being shorter, is named by the hash of its bytes, and the whole by its cells. */
+    /* The beginning, being shorter, is named by the hash of its bytes, and the whole by its
+     * cells. */
     struct firn_scan_beginning same = *part;
     int rc = hash_both(worker, file, part, &same, out_is_read, err);
     return rc == FIRN_OK && *out_is_read

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * scan/scan_sink.c: where the objects go: a worker opens its lane of the sink with the first object that it adds.
+ * scan/scan_sink.c: where the objects go: a worker opens its lane of the sink with the first object
+ * that it adds.
  */
 #include "base/error.h"
 #include "scan/scan_internal.h"

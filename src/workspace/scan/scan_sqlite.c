@@ -29,12 +29,12 @@
  * A database that no process has open is a file like any other. So are the files beside it, from
  * which the next process that opens it recovers: they do not change, so they fit together. But a
  * process may open it between the reading of the database and of its journal or log. So it is
- * noted, at a moment when no lock is held and the database as it is read is complete, which of these
- * files is live: a log that is not empty, or a journal that has a header. One that was not live then
- * holds nothing of that database, and if it is live, or changes, when it is read, it is left out (I3; not
- * checked: another process decides). One that was live was left by a process that ended without
- * closing the database. If it has changed since then, somebody has recovered the database; the files
- * are saved as they are, and this is reported.
+ * noted, at a moment when no lock is held and the database as it is read is complete, which of
+ * these files is live: a log that is not empty, or a journal that has a header. One that was not
+ * live then holds nothing of that database, and if it is live, or changes, when it is read, it is
+ * left out (I3; not checked: another process decides). One that was live was left by a process that
+ * ended without closing the database. If it has changed since then, somebody has recovered the
+ * database; the files are saved as they are, and this is reported.
  *
  * A database with several names is treated as a plain file too: SQLite does not support these, and
  * closing one name would release the locks of another.
@@ -188,7 +188,8 @@ find(const struct firn_scan_node *node, const char *name, size_t size)
 }
 
 /* Whether a database may be recovered from a file beside it, by its size and its first byte. A
- * journal that its transaction has left has zeros for a header. What cannot be read counts as live. */
+ * journal that its transaction has left has zeros for a header. What cannot be read counts as
+ * live. */
 static bool
 is_live(unsigned kind, struct firn_os_file *file, uint64_t size)
 {
@@ -224,7 +225,8 @@ note_beside(struct firn_os_dir *dir, firn_slice name, struct note *out)
     return is_any_live;
 }
 
-/* Whether an open file is a database in use; if it is one that is not, the files beside it are noted
+/* Whether an open file is a database in use; if it is one that is not, the files beside it are
+ * noted
  * (I3). A live one may have been begun since the first test, so the lock is tested once more. */
 static int
 test_use(const struct firn_scan_database *database, struct firn_os_dir *dir,

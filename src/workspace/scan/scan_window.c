@@ -18,8 +18,8 @@
  * that has been freed.
  *
  * Memory: two slots a thread and not more than 16, of one piece each, made when first needed and
- * kept for the next file. The states are guarded by the scan's mutex; the content of a slot belongs to
- * the thread that changed its state last.
+ * kept for the next file. The states are guarded by the scan's mutex; the content of a slot belongs
+ * to the thread that changed its state last.
  */
 #include "base/check.h"
 #include "base/error.h"

@@ -4,8 +4,8 @@
  *
  * One call lists the names; nearly every file has none, so that no further calls are needed. The
  * result is sorted by name, since a tree is canonical.
- * Attributes that the system does not show to this user (trusted.* to users other than root) are not listed,
- * and so do not count as missing.
+ * Attributes that the system does not show to this user (trusted.* to users other than root) are
+ * not listed, and so do not count as missing.
  *
  * An attribute that went away between the two calls was removed: that is not a failure. Any other
  * attribute that cannot be read, and those beyond the format's limit, are missing from the result

@@ -414,7 +414,8 @@ memo_part(const struct firn_statcache_memo *memo, size_t i)
     return part;
 }
 
-/* The number of parts of a decoded memo; 0 if it is empty, or its prints are in the value itself. */
+/* The number of parts of a decoded memo; 0 if it is empty, or its prints are in the value
+ * itself. */
 static size_t
 memo_part_count(const struct firn_statcache_memo *memo)
 {

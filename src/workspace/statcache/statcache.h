@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * statcache/statcache.h: the stat cache: what the last scan of a workspace saw of each directory, so
- * that the next one need not read or encode what has not changed since.
+ * statcache/statcache.h: the stat cache: what the last scan of a workspace saw of each directory,
+ * so that the next one need not read or encode what has not changed since.
  *
  * For each directory it has a memo: the hash of the directory's object and, for every entry of that
  * object in order, a print, which is a 16-byte hash of everything that stat shows of the entry. If
@@ -41,8 +41,9 @@ void firn_statcache_print_of_look(uint64_t seed, firn_slice name, const struct f
 void firn_statcache_print_of_entry(uint64_t seed, firn_slice encoded,
                                    struct firn_statcache_print *out);
 bool firn_statcache_print_is_zero(const struct firn_statcache_print *print);
-/* Whether the print of a file that looked like this, noted at noted_ns, still counts after the machine
- * has restarted: a file that was unchanged for long enough at noted_ns had reached the disk. */
+/* Whether the print of a file that looked like this, noted at noted_ns, still counts after the
+ * machine has restarted: a file that was unchanged for long enough at noted_ns had reached the
+ * disk. */
 bool firn_statcache_print_survives(const struct firn_os_stat *stat, int64_t noted_ns);
 /* Whether every change made after looked_ns shows in the times of a file that looked like that
  * before. */
@@ -107,8 +108,8 @@ struct firn_statcache_options {
     const struct firn_tree_source *trees;
 };
 
-/* The number under which scans of copies (scan.h) that are not in the store yet have their memos. What they name may
- * never get there, so each group of saves forgets them first. */
+/* The number under which scans of copies (scan.h) that are not in the store yet have their memos.
+ * What they name may never get there, so each group of saves forgets them first. */
 enum { FIRN_STATCACHE_COPIES = INT32_MAX };
 /* Deletes all memos of a workspace, in a commit that is not synced. */
 FIRN_MUST_CHECK int firn_statcache_forget(struct firn_db *db, uint32_t workspace, firn_error *err);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * statcache/statcache_internal.h: what the files of the stat cache share. Only statcache*.c include it.
+ * statcache/statcache_internal.h: what the files of the stat cache share. Only statcache*.c include
+ * it.
  */
 #ifndef FIRN_STATCACHE_STATCACHE_INTERNAL_H
 #define FIRN_STATCACHE_STATCACHE_INTERNAL_H
@@ -16,7 +17,8 @@
  *
  *   memo := u8 format (1) | u8 flags | i64 noted | u64 boot | 32 bytes tree | 16 bytes self
  *         | le32 parts | print* (parts = 0) or part*
- *   part := le32 count | 16 bytes digest                  digest: XXH3-128, seed 0, of its prints */
+ *   part := le32 count | 16 bytes digest                  digest: XXH3-128, seed 0, of its
+ *   prints */
 
 enum {
     WS_STAT_FORMAT = 1,

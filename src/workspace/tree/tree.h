@@ -65,8 +65,8 @@ FIRN_MUST_CHECK int firn_tree_xattrs_append(struct firn_buf *out, firn_slice nam
                                             firn_slice value);
 /* Whether bytes are such a list, complete and in order. */
 bool firn_tree_xattrs_are_valid(firn_slice encoded);
-/* Takes the first one, of any size; false at the end, and if the bytes are malformed. Whether they are in order
- * is not checked here (decode has checked an entry's xattrs). */
+/* Takes the first one, of any size; false at the end, and if the bytes are malformed. Whether they
+ * are in order is not checked here (decode has checked an entry's xattrs). */
 bool firn_tree_xattrs_next(firn_slice *encoded, firn_slice *out_name, firn_slice *out_value);
 
 /* Builds the object, or objects, of a directory from its encoded entries (sorted and concatenated).

@@ -25,7 +25,8 @@ enum {
     FIRN_TREE_TAG_HARD_LINK = 2,
     /* A body of at most FIRN_TREE_PART_SIZE_MAX bytes is one object. A larger one is cut after each
      * name whose XXH3-64 has none of the bits of FIRN_TREE_CUT_MASK once the part has
-     * FIRN_TREE_PART_SIZE_MIN bytes, and in any case before it would exceed FIRN_TREE_PART_SIZE_MAX. */
+     * FIRN_TREE_PART_SIZE_MIN bytes, and in any case before it would exceed
+     * FIRN_TREE_PART_SIZE_MAX. */
     FIRN_TREE_PART_SIZE_MIN = 8 << 10,
     FIRN_TREE_PART_SIZE_MAX = 64 << 10,
     FIRN_TREE_CUT_MASK = 0xff

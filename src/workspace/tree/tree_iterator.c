@@ -12,9 +12,10 @@
  * both, without loading them. Such a part comes after the same name on both sides (I3). So if it
  * breaks a rule, it does in both directories, and a walk that reads one of them whole finds it.
  *
- * A tree may have far more paths than it has directories. So each entry is paid for from the source's budget
- * (base/budget.h), and so is the memory of the objects that all iterators of the source hold (I4; not
- * checked: the budget returns the error). Reading an object is paid for by the source.
+ * A tree may have far more paths than it has directories. So each entry is paid for from the
+ * source's budget (base/budget.h), and so is the memory of the objects that all iterators of the
+ * source hold (I4; not checked: the budget returns the error). Reading an object is paid for by the
+ * source.
  */
 #include "base/check.h"
 #include "base/mem.h"

@@ -13,9 +13,10 @@
  * after it (I2): a directory full of links into another one is checked in one pass over both.
  * Memory: that iterator and one path.
  *
- * Links may also jump: between two files at the ends of a large directory, one after the other. So once an iterator had to begin
- * anew more than TURNS_MAX times, a directory that a link leads to is read once as a whole, and digests of its entries are remembered, by
- * their paths. Then a link takes no time that depends on the size of a directory.
+ * Links may also jump: between two files at the ends of a large directory, one after the other. So
+ * once an iterator had to begin anew more than TURNS_MAX times, a directory that a link leads to is
+ * read once as a whole, and digests of its entries are remembered, by their paths. Then a link
+ * takes no time that depends on the size of a directory.
  *
  * Memory: 36 bytes for each entry of such directories, of at most KNOWN_MAX entries.
  *
@@ -231,7 +232,8 @@ remember(struct firn_tree_lookup *lookup, const struct known *known, firn_error 
                : firn_error_no_memory(err, "hard links");
 }
 
-/* Reads a directory as a whole. Entries that are further names themselves are left out: no link may name them. */
+/* Reads a directory as a whole. Entries that are further names themselves are left out: no link may
+ * name them. */
 static int
 learn(struct firn_tree_lookup *lookup, firn_slice dir, const struct known *itself, firn_error *err)
 {

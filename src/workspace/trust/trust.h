@@ -69,8 +69,8 @@ FIRN_MUST_CHECK int firn_trust_private_write(struct firn_os_dir *dir, const char
 /* Durable too. A missing file is fine. */
 FIRN_MUST_CHECK int firn_trust_private_remove(struct firn_os_dir *dir, const char *name,
                                               firn_error *err);
-/* Writes a note in one of the folders, and removes one; both make sure of the folder first. That there
- * is none to remove is fine. Durable when they return FIRN_OK. */
+/* Writes a note in one of the folders, and removes one; both make sure of the folder first. That
+ * there is none to remove is fine. Durable when they return FIRN_OK. */
 FIRN_MUST_CHECK int firn_trust_private_keep(struct firn_os *os, const char *folder,
                                             const char *name, firn_slice bytes, firn_error *err);
 FIRN_MUST_CHECK int firn_trust_private_drop(struct firn_os *os, const char *folder,
@@ -113,8 +113,8 @@ FIRN_MUST_CHECK int firn_trust_root_is_noted(struct firn_os *os, const struct fi
 FIRN_MUST_CHECK int firn_trust_named_note(struct firn_os_dir *store, firn_error *err);
 /* Removes the note, durably. That there is none is fine. */
 FIRN_MUST_CHECK int firn_trust_named_remove(struct firn_os_dir *store, firn_error *err);
-/* Whether it is noted, or is a store inside a tree that this user made or trusts. A note that cannot be believed counts as
- * none. */
+/* Whether it is noted, or is a store inside a tree that this user made or trusts. A note that
+ * cannot be believed counts as none. */
 FIRN_MUST_CHECK int firn_trust_named_is_noted(struct firn_os_dir *store, bool *out,
                                               firn_error *err);
 /* Opens the directory if it is a store itself, and not one inside a tree; else *out is NULL. */
@@ -199,18 +199,18 @@ FIRN_MUST_CHECK int firn_trust_store_carry(struct firn_os *os, struct firn_os_di
 
 /* To be called before anything else is done with the directory of a store: if this user made or
  * trusts the store, only the files count that firn made in it (os/os_guard.h). With may_write, the
- * files of a store that has no list yet are taken, under its lock, for which it waits. FIRN_UNTRUSTED
- * if the list cannot be read. */
+ * files of a store that has no list yet are taken, under its lock, for which it waits.
+ * FIRN_UNTRUSTED if the list cannot be read. */
 FIRN_MUST_CHECK int firn_trust_files_guard(struct firn_os_dir *store, bool may_write,
                                            int64_t lock_timeout_ms, firn_error *err);
-/* Calls visit (may be NULL) for each file that does not count, as firn_os_known_survey does. Requires: if
- * is_sole, this process has the store's lock. */
+/* Calls visit (may be NULL) for each file that does not count, as firn_os_known_survey does.
+ * Requires: if is_sole, this process has the store's lock. */
 FIRN_MUST_CHECK int firn_trust_files_survey(struct firn_os_dir *store, bool is_sole,
                                             int (*visit)(void *ctx, const char *path,
                                                          bool is_replaced),
                                             void *ctx, firn_error *err);
-/* The same for the store at a path, if there is one, while others may write to it. A nonzero code that visit returns
- * ends it, and is returned. */
+/* The same for the store at a path, if there is one, while others may write to it. A nonzero code
+ * that visit returns ends it, and is returned. */
 FIRN_MUST_CHECK int firn_trust_files_foreign(struct firn_os *os, const char *store_path,
                                              int (*visit)(void *ctx, const char *path,
                                                           bool is_replaced),
@@ -218,8 +218,8 @@ FIRN_MUST_CHECK int firn_trust_files_foreign(struct firn_os *os, const char *sto
 
 /* Which directory beside a store inside a tree a repair of this user's made. */
 
-/* Notes a directory, in which nothing is yet; durable when it returns FIRN_OK. Does nothing if the store
- * is not one inside a tree that this user made or trusts. */
+/* Notes a directory, in which nothing is yet; durable when it returns FIRN_OK. Does nothing if the
+ * store is not one inside a tree that this user made or trusts. */
 FIRN_MUST_CHECK int firn_trust_repair_note(struct firn_os_dir *store, struct firn_os_dir *dir,
                                            firn_error *err);
 /* Whether it is noted; true of every directory if the store is not one inside a tree. */
@@ -231,8 +231,8 @@ FIRN_MUST_CHECK int firn_trust_repair_is_noted(struct firn_os_dir *store, struct
 /* The name of the file of settings in a store. */
 #define FIRN_TRUST_SETTINGS_FILE "config"
 
-/* Whether settings with this text (empty: no file) count in the store of a directory. They do if the
- * store is not one inside a tree that this user made or trusts. */
+/* Whether settings with this text (empty: no file) count in the store of a directory. They do if
+ * the store is not one inside a tree that this user made or trusts. */
 FIRN_MUST_CHECK int firn_trust_settings_is_known(struct firn_os_dir *store, firn_slice text,
                                                  bool *out, firn_error *err);
 /* To be called before a text replaces the settings: it will count if the present ones do. Durable
@@ -246,8 +246,8 @@ FIRN_MUST_CHECK int firn_trust_settings_take(struct firn_os_dir *store, bool is_
 
 /* All stores inside trees that this user made or trusts. */
 
-/* Appends the paths of their directories, each with its NUL; the stores need not be there now. Notes
- * that cannot be believed count as none. */
+/* Appends the paths of their directories, each with its NUL; the stores need not be there now.
+ * Notes that cannot be believed count as none. */
 FIRN_MUST_CHECK int firn_trust_list_roots(struct firn_os *os, struct firn_buf *out,
                                           firn_error *err);
 /* Returns FIRN_CONFLICT for such a directory that has no store: the message says what to do. */

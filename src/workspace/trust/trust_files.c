@@ -2,11 +2,12 @@
  *
  * trust/trust_files.c: which files of a store inside of a tree firn made there.
  *
- * Whatever changes the tree, a pull or an archive, can put files into a store inside of it: a log, a
- * MANIFEST, a pack. By their contents they cannot be told from the store's own. So beside the note
- * about such a store there is a list of its files (hosted/os_known.h), and only these count: others
- * are as if they were not there, and are named. Where the store needs such a file, or one that has
- * replaced a file of the list, that is an error until the user accepts the files that are there.
+ * Whatever changes the tree, a pull or an archive, can put files into a store inside of it: a log,
+ * a MANIFEST, a pack. By their contents they cannot be told from the store's own. So beside the
+ * note about such a store there is a list of its files (hosted/os_known.h), and only these count:
+ * others are as if they were not there, and are named. Where the store needs such a file, or one
+ * that has replaced a file of the list, that is an error until the user accepts the files that are
+ * there.
  *
  * A note of version 1 has no list. The files that are there when the store is first opened for
  * writing are taken then, under the store's lock; they counted before. The list is durable before
@@ -52,8 +53,8 @@ is_loose(const char *name)
            strcmp(name, FIRN_STOREFILE_RESERVE_NAME) == 0 || strcmp(name, "REPAIRING") == 0;
 }
 
-/* Whether a file has random numbers in its header, which does not change under this name: segments of
- * the log and of MANIFEST, runs and packs. FIRN has its id in the note. */
+/* Whether a file has random numbers in its header, which does not change under this name: segments
+ * of the log and of MANIFEST, runs and packs. FIRN has its id in the note. */
 static bool
 is_headed(const char *path)
 {

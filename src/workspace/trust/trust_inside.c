@@ -13,8 +13,8 @@
  * .gitignore in it says so. One that is there stays as it is, also one that the user has changed.
  * It is not synced: if it is empty after a crash, it is written again (I2).
  *
- * To look, nothing is opened but directories, and nothing is followed below the directory that is given
- * (I1; not checked: firn_os_stat and firn_os_dir_open do not follow).
+ * To look, nothing is opened but directories, and nothing is followed below the directory that is
+ * given (I1; not checked: firn_os_stat and firn_os_dir_open do not follow).
  */
 #include "base/check.h"
 #include "trust/trust.h"

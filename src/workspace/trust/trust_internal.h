@@ -27,10 +27,12 @@ void firn_trust_store_note_deinit(struct firn_trust_store_note *note);
 FIRN_MUST_CHECK int firn_trust_store_note_write(struct firn_os_dir *store,
                                                 const struct firn_trust_store_note *note,
                                                 firn_error *err);
-/* Corrects the path in it, if the store was moved with its directory. Requires: the store is locked. */
+/* Corrects the path in it, if the store was moved with its directory. Requires: the store is
+ * locked. */
 FIRN_MUST_CHECK int firn_trust_store_note_follow(struct firn_os_dir *store, firn_error *err);
 
-/* The name of the note about a store's directory; real_root counts where there is no time of birth. */
+/* The name of the note about a store's directory; real_root counts where there is no time of
+ * birth. */
 FIRN_MUST_CHECK int firn_trust_store_note_name(const struct firn_os_stat *stat,
                                                const char *real_root, char *out, firn_error *err);
 /* The path in a note, borrowed from it; NULL if the note is not a valid one. */
@@ -42,8 +44,9 @@ void firn_trust_files_list_name(const char *note, char out[FIRN_TRUST_FILES_NAME
 FIRN_MUST_CHECK int firn_trust_files_take(struct firn_os *os, struct firn_os_dir *store,
                                           const char *note, firn_error *err);
 
-/* The note about settings that belongs to a note: a store that is about to be made has none; one that
- * replaces another has that one's, after its files and its settings are in place. trust_settings.c. */
+/* The note about settings that belongs to a note: a store that is about to be made has none; one
+ * that replaces another has that one's, after its files and its settings are in place.
+ * trust_settings.c. */
 FIRN_MUST_CHECK int firn_trust_settings_begin(struct firn_os_dir *store, const char *note,
                                               firn_error *err);
 FIRN_MUST_CHECK int firn_trust_settings_carry(struct firn_os_dir *from, struct firn_os_dir *to,

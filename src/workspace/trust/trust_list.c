@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * trust/trust_list.c: all stores inside of trees that this user made or trusts: showing them, adding one, and
- * removing one.
+ * trust/trust_list.c: all stores inside of trees that this user made or trusts: showing them,
+ * adding one, and removing one.
  *
- * The paths in the notes (trust_store.c) are for people, with one exception. A workspace whose store is
- * gone, or became a link or a file, would look like one that was never saved, and get a new history
- * somewhere else. So a directory without a store, but with a note that has its path, is an error until
- * the user has brought the store back or forgotten it (I1; place_locate.c asks). A note with a path that
- * is not up to date, as the workspace was moved, means the wrong directory here: the first command that
- * writes to the moved store corrects the path.
+ * The paths in the notes (trust_store.c) are for people, with one exception. A workspace whose
+ * store is gone, or became a link or a file, would look like one that was never saved, and get a
+ * new history somewhere else. So a directory without a store, but with a note that has its path, is
+ * an error until the user has brought the store back or forgotten it (I1; place_locate.c asks). A
+ * note with a path that is not up to date, as the workspace was moved, means the wrong directory
+ * here: the first command that writes to the moved store corrects the path.
  */
 #include <string.h>
 

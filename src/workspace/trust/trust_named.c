@@ -2,20 +2,21 @@
  *
  * trust/trust_named.c: which stores that are named (--store) this user made or trusts.
  *
- * A named store may come from anywhere, so what is done with it is bounded by the bytes that are read of it
- * (objects/objects_budget.c). For a store that this user made, nothing is bounded: the copies of a directory that are on a disk one by
- * one may be a million times as large as what the store has of them. Such a store is noted when it is made, and by
- * `firn trust STORE`. There is one private file (trust_private.c) for each, named after the inode and the birth time of
- * the store's directory:
+ * A named store may come from anywhere, so what is done with it is bounded by the bytes that are
+ * read of it (objects/objects_budget.c). For a store that this user made, nothing is bounded: the
+ * copies of a directory that are on a disk one by one may be a million times as large as what the
+ * store has of them. Such a store is noted when it is made, and by `firn trust STORE`. There is one
+ * private file (trust_private.c) for each, named after the inode and the birth time of the store's
+ * directory:
  *
  *   firn store 1\n store <32 hex digits>\n inode <number>\n birth <number>\n
  *
- * (without the blanks after each \n). A copy of the store is another directory, and not noted. The note decides about work and memory
- * alone: neither a place nor a setting counts because of it.
+ * (without the blanks after each \n). A copy of the store is another directory, and not noted. The
+ * note decides about work and memory alone: neither a place nor a setting counts because of it.
  *
  * (I1) A note that is not exactly as above, and about this store and its directory, counts as none.
- * (I2) A store in the data directory needs no note, and for one inside a tree that of trust_store.c counts.
- * (Not checked here: the callers ask for these.)
+ * (I2) A store in the data directory needs no note, and for one inside a tree that of trust_store.c
+ * counts. (Not checked here: the callers ask for these.)
  */
 #include "base/check.h"
 #include "base/mem.h"

@@ -4,14 +4,14 @@
  *
  * What a store says about files is believed only as far as its author might have said it. A store
  * is this user's own if its directory, the file FIRN and whatever else is directly in the directory
- * belong to this user, and neither a group nor everybody may write to any of these. If others cannot
- * enter the directory (as firn makes it, 0700), only the directory and FIRN are looked at: whoever
- * could once write there could have put the others in as this user's.
+ * belong to this user, and neither a group nor everybody may write to any of these. If others
+ * cannot enter the directory (as firn makes it, 0700), only the directory and FIRN are looked at:
+ * whoever could once write there could have put the others in as this user's.
  *
  * A store that is not own may be used where this user names it: a group may share one, and root may
- * work on another user's. But nothing from it grants rights (checkout_stage.c), and what its catalog
- * says about directories does not count (place_claim.c). A store that everybody may write to is
- * refused, as nobody can say whose it is.
+ * work on another user's. But nothing from it grants rights (checkout_stage.c), and what its
+ * catalog says about directories does not count (place_claim.c). A store that everybody may write
+ * to is refused, as nobody can say whose it is.
  *
  * Databases (firn_store_open) are not asked here: their programs decide who shares them, and no
  * file outside of them depends on what they contain.
@@ -33,8 +33,8 @@ struct finding {
 static bool
 is_private(const struct firn_os_stat *stat, uint32_t user)
 {
-    /* The mode of a link says nothing, and nothing follows it; that of a socket (of a watch) is about
-     * who may connect. */
+    /* The mode of a link says nothing, and nothing follows it; that of a socket (of a watch) is
+     * about who may connect. */
     bool has_mode = stat->kind != FIRN_OS_SYMLINK && stat->kind != FIRN_OS_SOCKET;
     return stat->uid == user && (!has_mode || (stat->mode & MODE_OTHERS_WRITE) == 0);
 }

@@ -4,10 +4,10 @@
  *
  * A store inside a tree may have come with the tree, so its contents cannot prove that this user
  * made it. Files in the user's data directory ($XDG_DATA_HOME/firn, or ~/.local/share/firn) can:
- * they note which stores this user made in trees (trust_store.c) and elsewhere (trust_named.c), which
- * directories this user works on with a named store (trust_root.c), and which restores and repairs
- * this user has begun (trust_restore.c, trust_repair.c). A clone or an archive cannot bring such a
- * file along.
+ * they note which stores this user made in trees (trust_store.c) and elsewhere (trust_named.c),
+ * which directories this user works on with a named store (trust_root.c), and which restores and
+ * repairs this user has begun (trust_restore.c, trust_repair.c). A clone or an archive cannot bring
+ * such a file along.
  *
  * (I1) The folders belong to the user, and no other user may write to them. A folder that others
  *      may write to proves nothing, and is an error; it does not count as empty. Root may use the

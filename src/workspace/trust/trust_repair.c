@@ -2,9 +2,9 @@
  *
  * trust/trust_repair.c: which directory beside a store inside a tree a repair of this user's made.
  *
- * A repair builds the new store in a directory beside the damaged one. If it is interrupted, the next
- * one removes that directory with everything in it. One of the same name may have come with the tree,
- * so beside the note about such a store (trust_store.c) there is one about the directory:
+ * A repair builds the new store in a directory beside the damaged one. If it is interrupted, the
+ * next one removes that directory with everything in it. One of the same name may have come with
+ * the tree, so beside the note about such a store (trust_store.c) there is one about the directory:
  *
  *   firn repairing 1\n  inode <n>\n  birth <n>\n
  *

@@ -15,7 +15,8 @@
  * not about the directory that is there now: a workspace that was deleted and made anew stays one.
  *
  * (I1) A note that is not exactly as above, and about this store, machine and root, counts as none.
- * (I2) A note is durable when firn_trust_root_note returns FIRN_OK. (Not checked here: tested by power cuts.)
+ * (I2) A note is durable when firn_trust_root_note returns FIRN_OK. (Not checked here: tested by
+ *      power cuts.)
  */
 #include <string.h>
 

@@ -9,8 +9,8 @@
  *
  *   firn settings 1\n  text <64 hex digits>\n  ...
  *
- * (without the blanks after each \n): the BLAKE3 of the file, of no bytes if there is no file. There
- * are at most two: that of the settings, and of those that are about to replace them.
+ * (without the blanks after each \n): the BLAKE3 of the file, of no bytes if there is no file.
+ * There are at most two: that of the settings, and of those that are about to replace them.
  *
  * (I1) The note knows a text, durably, before that text becomes the settings, and still knows the
  *      one that it replaces. So after a crash the settings are known, whichever they are. (Tested

@@ -357,8 +357,8 @@ firn_trust_store_refuse(const char *real_root, const struct firn_trust_store_loo
 
 /* ---- entering ---- */
 
-/* Whether FIRN is a file, or missing, as it is in a damaged store. Anything else would be trusted as
- * a store without an id. */
+/* Whether FIRN is a file, or missing, as it is in a damaged store. Anything else would be trusted
+ * as a store without an id. */
 static int
 check_identity(struct firn_os_dir *store, firn_error *err)
 {

@@ -512,9 +512,9 @@ firn_watch(struct firn_ws *ws, const firn_workspace_watch_options *options, firn
  *
  * A connection carries one request and its answer. They are served in the order in which they came,
  * by the one thread that a watch has: a report is thus heard before the next question, even though
- * its sender does not wait for it (I4; not checked: there is one thread). A peer gets half a second for its
- * request, and as much as a send allows for taking the answer; meanwhile events wait in the kernel,
- * which keeps many. */
+ * its sender does not wait for it (I4; not checked: there is one thread). A peer gets half a second
+ * for its request, and as much as a send allows for taking the answer; meanwhile events wait in the
+ * kernel, which keeps many. */
 
 enum { REQUEST_TIMEOUT_MS = 500, ROUND_MAX = 64, INFO_UNLIMITED = 1 };
 
